@@ -1,0 +1,154 @@
+"""How good a scorer is on labelled tickets: figures with intervals, whole and by group.
+
+python -m scoring.training.evaluate PREDICTIONS.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scoring.calibration import Calibration, fit
+from scoring.keyword import Keyword
+from scoring.training.data import Example
+from scoring.types import Request
+
+THRESHOLD = 0.7
+_BINS = 10
+_Z = 1.959964  # 95 %, two-sided
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """probability: calibrated by a curve that was fitted without the example's trade. keyword: by the keyword rules."""
+
+    example: Example
+    margin: float
+    probability: float
+    keyword: float
+
+
+def predictions(examples: Sequence[Example], margins: Sequence[float]) -> list[Prediction]:
+    """Each margin with its probability; the curve for a trade is fitted on all the other trades."""
+    rules = Keyword().score([Request(example.text) for example in examples])
+    curves = {trade: _curve(examples, margins, trade) for trade in {example.trade for example in examples}}
+    sigmoid = Calibration("keyword", 1.0, 0.0).probability
+    return [
+        Prediction(example, margin, curves[example.trade].probability(margin), sigmoid(rule.margin))
+        for example, margin, rule in zip(examples, margins, rules, strict=True)
+    ]
+
+
+def _curve(examples: Sequence[Example], margins: Sequence[float], trade: str) -> Calibration:
+    others = [(margin, example.urgent) for margin, example in zip(margins, examples, strict=True) if example.trade != trade]
+    return Calibration("without " + trade, *fit(*zip(*others, strict=True)))
+
+
+def report(found: Sequence[Prediction]) -> dict[str, Any]:
+    """Every figure of the model card. Accuracies are (share right, lower, upper) at the threshold."""
+    labels = [one.example.urgent for one in found]
+    chances = [one.probability for one in found]
+    return {
+        "tickets": len(found),
+        "accuracy": _accuracy(found),
+        "accuracy_keyword": _accuracy(found, lambda one: one.keyword),
+        "auc": round(auc([one.margin for one in found], labels), 4),
+        "auc_keyword": round(auc([one.keyword for one in found], labels), 4),
+        "ece": round(ece(chances, labels), 4),
+        "brier": round(_mean((chance - label) ** 2 for chance, label in zip(chances, labels, strict=True)), 4),
+        "log_loss": round(_mean(-math.log(max(1e-12, c if y else 1 - c)) for c, y in zip(chances, labels, strict=True)), 4),
+        "style_pairs_alike": wilson(*_pairs_alike(found)),
+        "urgent_found": _accuracy([one for one in found if one.example.urgent]),
+        "standard_kept": _accuracy([one for one in found if not one.example.urgent]),
+        **{f"by_{name}": _by(found, name) for name in ("trade", "language", "hard")},
+    }
+
+
+def wilson(right: int, total: int) -> tuple[float, float, float]:
+    """Share and its 95 % interval (Wilson 1927)."""
+    if not total:
+        return (0.0, 0.0, 1.0)
+    share, z2 = right / total, _Z**2
+    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return (round(share, 4), round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4))
+
+
+def auc(values: Sequence[float], labels: Sequence[bool]) -> float:
+    """The chance that an urgent ticket scores above a standard one; ties count half (Mann and Whitney)."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks, start = [0.0] * len(values), 0
+    while start < len(order):
+        end = start
+        while end < len(order) and values[order[end]] == values[order[start]]:
+            end += 1
+        for index in order[start:end]:
+            ranks[index] = (start + 1 + end) / 2
+        start = end
+    urgent = sum(labels)
+    above = sum(rank for rank, label in zip(ranks, labels, strict=True) if label) - urgent * (urgent + 1) / 2
+    return above / max(1, urgent * (len(labels) - urgent))
+
+
+def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
+    """Expected calibration error over ten bins of equal width."""
+    bins: list[list[tuple[float, bool]]] = [[] for _ in range(_BINS)]
+    for chance, label in zip(chances, labels, strict=True):
+        bins[min(_BINS - 1, int(chance * _BINS))].append((chance, label))
+    gaps = (abs(sum(chance - label for chance, label in members)) for members in bins)
+    return sum(gaps) / max(1, len(chances))
+
+
+def _probability(one: Prediction) -> float:
+    return one.probability
+
+
+def _accuracy(
+    found: Sequence[Prediction], of: Callable[[Prediction], float] = _probability
+) -> tuple[float, float, float]:
+    return wilson(sum((of(one) > THRESHOLD) == one.example.urgent for one in found), len(found))
+
+
+def _by(found: Sequence[Prediction], name: str) -> dict[str, Any]:
+    groups: dict[str, list[Prediction]] = {}
+    for one in found:
+        groups.setdefault(getattr(one.example, name) or "plain", []).append(one)
+    return {
+        group: {
+            "tickets": len(members),
+            "accuracy": _accuracy(members),
+            "accuracy_keyword": _accuracy(members, lambda one: one.keyword),
+        }
+        for group, members in sorted(groups.items())
+    }
+
+
+def _pairs_alike(found: Sequence[Prediction]) -> tuple[int, int]:
+    pairs: dict[tuple[str, str], list[bool]] = {}
+    for one in found:
+        if one.example.pair:
+            pairs.setdefault((one.example.trade, one.example.pair), []).append(one.probability > THRESHOLD)
+    whole = [verdicts for verdicts in pairs.values() if len(verdicts) == 2]
+    return sum(first == second for first, second in whole), len(whole)
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / max(1, len(numbers))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("predictions", type=Path, help="JSON lines with an example and its margin, from train_compact")
+    rows = [json.loads(line) for line in parser.parse_args().predictions.read_text(encoding="utf-8").splitlines()]
+    examples = [Example(**row["example"]) for row in rows]
+    print(json.dumps(report(predictions(examples, [row["margin"] for row in rows])), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The log's copy in Elasticsearch. Entries have no gaps, so a cursor says how far it is; a repeat is harmless."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from elasticsearch import ApiError, Elasticsearch, TransportError
+
+from tickets.models import Entry, Shipping, ShippingFailure
+from tickets.models.clock import moment
+
+GENERATION = 1
+ALIAS = "triage-decisions"
+BATCH = 1_000
+_CREATED, _PRESENT = 201, 409
+
+log = structlog.get_logger(__name__)
+
+
+def client(url: str) -> Elasticsearch:
+    """No retries here: the cursor is the retry."""
+    return Elasticsearch(url, request_timeout=30, max_retries=0)
+
+
+def ship_waiting() -> int:
+    """Ships batch after batch until the copy has everything. Stops quietly where Elasticsearch cannot be reached."""
+    if not settings.ELASTICSEARCH_URL:
+        return 0
+    shipped = 0
+    try:
+        with client(settings.ELASTICSEARCH_URL) as elasticsearch:
+            while count := ship_batch(elasticsearch):
+                shipped += count
+    except (ApiError, TransportError) as error:
+        log.warning("shipping_paused", error=str(error)[:300], consequence="sweep will try again")
+    return shipped
+
+
+def ship_batch(elasticsearch: Elasticsearch) -> int:
+    """The next entries after the cursor; returns how many. Raises what the client raises: the cursor stays then.
+
+    Two shippers at once may send the same entries; the second is told they are present.
+    """
+    through = Shipping.objects.get(pk=1).shipped_through
+    entries = list(Entry.objects.filter(seq__gt=through).order_by("seq")[:BATCH])
+    if not entries:
+        return 0
+    answer = elasticsearch.bulk(operations=_operations(entries))
+    failures = _failures(entries, answer["items"])
+    with transaction.atomic():
+        ShippingFailure.objects.bulk_create(
+            failures, update_conflicts=True, unique_fields=["seq"], update_fields=["error", "at"]
+        )
+        # Never backwards: another shipper may be further.
+        Shipping.objects.filter(pk=1, shipped_through__lt=entries[-1].seq).update(shipped_through=entries[-1].seq)
+    return len(entries)
+
+
+def unshipped() -> int:
+    """How many entries the copy lacks."""
+    last = Entry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    return last - Shipping.objects.get(pk=1).shipped_through
+
+
+def index_of(entry: Entry) -> str:
+    """One index a UTC month of the entry, under a generation that re-indexing raises."""
+    return f"{ALIAS}-g{GENERATION:02}-{moment(entry.at):%Y.%m}"
+
+
+def document_of(entry: Entry) -> dict[str, Any]:
+    """What is searchable about an entry, and its bytes as they were hashed."""
+    body = json.loads(entry.body)
+    document = {
+        "seq": entry.seq,
+        "at": moment(entry.at).isoformat(),
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "actor": entry.actor,
+        "hash": entry.hash,
+        "prev_hash": entry.prev_hash,
+        "body": bytes(entry.body).decode(),
+    }
+    return document | {name: value for name, value in _typed(body).items() if value not in (None, "")}
+
+
+def _typed(body: dict[str, Any]) -> dict[str, Any]:
+    milliseconds = body.get("milliseconds", {})
+    return {name: body.get(name) for name in ("ticket", "score", "threshold", "confidence", "verdict", "queue")} | {
+        "previous_queue": body.get("previous_queue"),
+        "cause": body.get("cause"),
+        "needs_check": bool(body["needs_check"]) if "needs_check" in body else None,
+        "policy": body.get("policy"),
+        "model": body["model"]["name"] if "model" in body else None,
+        "input_version": body["input"]["version"] if "input" in body else None,
+        "milliseconds_total": milliseconds.get("total"),
+        "milliseconds_score": milliseconds.get("score"),
+    }
+
+
+def _operations(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    operations: list[dict[str, Any]] = []
+    for entry in entries:
+        operations += [{"create": {"_index": index_of(entry), "_id": str(entry.seq)}}, document_of(entry)]
+    return operations
+
+
+def _failures(entries: Sequence[Entry], items: Sequence[dict[str, Any]]) -> list[ShippingFailure]:
+    failures = []
+    for entry, item in zip(entries, items, strict=True):
+        result = item["create"]
+        if result["status"] not in (_CREATED, _PRESENT):
+            error = json.dumps(result.get("error", {}))[:500]
+            failures.append(ShippingFailure(seq=entry.seq, error=error))
+            log.error("not_shipped", seq=entry.seq, error=error)
+    return failures

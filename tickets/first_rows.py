@@ -1,0 +1,81 @@
+"""What every installation has after migrating: the roles, the log's head, and policy number 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from scoring.calibration import Calibration as CalibrationValues
+from tickets.flow.decide import millionths
+from tickets.flow.record import Draft, record
+from tickets.flow.score import scorer_class
+from tickets.models import (
+    ActivePolicy,
+    Calibration,
+    Kind,
+    LogHead,
+    Policy,
+    PolicyEvent,
+    PolicyState,
+    RegisteredModel,
+    Role,
+    Shipping,
+)
+from tickets.policy import versions
+
+RUBRIC = (
+    "Urgent means: harm is ongoing or imminent and a specialist must look within minutes - an outage, data loss, "
+    "a breach, failing payments, somebody's safety, a deadline today, essential work blocked. "
+    "Everything else is standard, however loudly it is said."
+)
+FIRST_THRESHOLD = 700_000
+FIRST_REVIEW_BAND = 50_000
+
+
+def ensure_first_rows(**kwargs: Any) -> None:
+    """Idempotent; runs after each `migrate`. Policy 1 names the scorer configured at that moment."""
+    with transaction.atomic():
+        LogHead.objects.get_or_create(pk=1)
+        Shipping.objects.get_or_create(pk=1)
+        for role in Role:
+            Group.objects.get_or_create(name=role)
+        if not ActivePolicy.objects.exists():
+            _first_policy()
+
+
+def register(model_name: str, digest: str, calibration: CalibrationValues) -> tuple[RegisteredModel, Calibration]:
+    """The rows of a model and of the calibration it is shipped with, and their entries if they are new."""
+    model, is_new_model = RegisteredModel.objects.get_or_create(name=model_name, digest=digest)
+    row, is_new_calibration = Calibration.objects.get_or_create(
+        version=calibration.version,
+        defaults={"a_millionths": millionths(calibration.a), "b_millionths": millionths(calibration.b)},
+    )
+    drafts = []
+    if is_new_model:
+        drafts.append(Draft(Kind.MODEL_REGISTERED, f"model:{model.pk}", "system", {"name": model_name, "digest": digest}))
+    if is_new_calibration:
+        content = {"version": row.version, "a": row.a_millionths, "b": row.b_millionths}
+        drafts.append(Draft(Kind.CALIBRATION_ADDED, f"calibration:{row.pk}", "system", content))
+    record(drafts)
+    return model, row
+
+
+def _first_policy() -> None:
+    identity, shipped = scorer_class().identity(), scorer_class().calibration()
+    model, calibration = register(identity.id, identity.digest, shipped)
+    policy = versions.create(
+        {
+            "threshold": FIRST_THRESHOLD,
+            "review_band": FIRST_REVIEW_BAND,
+            "rubric": RUBRIC,
+            "model": model,
+            "calibration": calibration,
+        },
+        user=None,
+        reason="The policy every installation begins with.",
+    )
+    ActivePolicy.objects.create(pk=1, policy=policy)
+    PolicyEvent.objects.create(policy=policy, state=PolicyState.ACTIVE, user=None, reason=policy.reason)
+    record([versions.created_draft(policy, "system"), versions.activated_draft(policy, policy, "system", policy.reason)])

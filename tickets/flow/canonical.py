@@ -1,0 +1,31 @@
+"""The bytes of a log entry: canonical JSON of integers, strings, lists and objects. docs/log-format.md describes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+SCHEMA = 1
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """UTF-8, keys sorted, no blanks. Raises TypeError for a float, a boolean or null: languages write them differently."""
+    _refuse_inexact(body)
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def chain_hash(prev_hash: str, body: bytes) -> str:
+    """SHA-256 in hex over the 32 bytes of the previous hash and the body."""
+    return hashlib.sha256(bytes.fromhex(prev_hash) + body).hexdigest()
+
+
+def _refuse_inexact(value: Any) -> None:
+    if type(value) is dict:
+        for member in value.values():
+            _refuse_inexact(member)
+    elif type(value) in (list, tuple):
+        for member in value:
+            _refuse_inexact(member)
+    elif not (type(value) is int or isinstance(value, str)):
+        raise TypeError(f"{value!r} has no canonical form; write an integer or a string")

@@ -1,0 +1,77 @@
+"""A person changes, confirms or takes back a decision. A person's word is last: no model overrules it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tickets.flow.origin import about
+from tickets.flow.record import Draft
+from tickets.flow.route import move
+from tickets.models import DecidedBy, Decision, Input, Kind, Policy, Queue, Ticket
+from tickets.models.entry import BY_PERSON
+
+
+class ReviewRefused(Exception):
+    """What was asked makes no sense for the ticket as it is now; says why."""
+
+
+def override(ticket: Ticket, queue: Queue, now: datetime) -> Kind:
+    """Into the queue a person chose. Asking for the queue it is in already is refused: that is confirming."""
+    if ticket.queue == queue:
+        raise ReviewRefused(f"The ticket is in the {queue} queue already; confirm it instead.")
+    move(ticket, queue, now)
+    _decided_by_person(ticket)
+    return Kind.OVERRIDE
+
+
+def confirm(ticket: Ticket) -> Kind:
+    if not ticket.queue:
+        raise ReviewRefused("The ticket has no decision yet; wait for it or choose a queue.")
+    _decided_by_person(ticket)
+    return Kind.CONFIRMED
+
+
+def undo(ticket: Ticket, now: datetime) -> tuple[Kind, Decision]:
+    """Back to what held before the last word of a person; returns that word too."""
+    words, automatic = _words_and_last_automatic(ticket)
+    if not words:
+        raise ReviewRefused("No person has decided this ticket, so there is nothing to undo.")
+    undone = words.pop()
+    if words:
+        move(ticket, Queue(words[-1].queue), now)
+    elif automatic:
+        move(ticket, Queue(automatic.verdict), now)
+        ticket.decided_by = DecidedBy.FALLBACK if automatic.kind == Kind.FALLBACK else DecidedBy.MODEL
+        ticket.needs_check = automatic.needs_check
+    else:
+        raise ReviewRefused("The ticket has no automatic decision to return to; choose the other queue instead.")
+    return Kind.UNDONE, undone
+
+
+def draft(
+    ticket: Ticket, text: Input, policy: Policy, kind: Kind, actor: str, reason: str, previous: str, undoes: int
+) -> Draft:
+    """The log entry of a review. previous: the queue before it, empty if there was none; undoes: a seq, or 0."""
+    content = about(ticket, text, policy) | {"previous_queue": previous}
+    if undoes:
+        content["undoes"] = undoes
+    return Draft(kind, f"ticket:{ticket.pk}", actor, content, reason)
+
+
+def _decided_by_person(ticket: Ticket) -> None:
+    ticket.decided_by = DecidedBy.PERSON
+    ticket.needs_check = False
+
+
+def _words_and_last_automatic(ticket: Ticket) -> tuple[list[Decision], Decision | None]:
+    """Words of people that still hold, oldest first, and the latest automatic decision."""
+    words: list[Decision] = []
+    automatic = None
+    for decision in Decision.objects.filter(ticket_id=ticket.pk).order_by("entry"):
+        if decision.kind in BY_PERSON:
+            words.append(decision)
+        elif decision.kind == Kind.UNDONE:
+            words.pop()
+        else:
+            automatic = decision
+    return words, automatic

@@ -1,0 +1,78 @@
+"""Steps 3 to 5 for a batch: decide and route each ticket, and draft what the log will say of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scoring.types import Score
+from tickets.flow import tally
+from tickets.flow.decide import PolicyValues, Verdict, decide
+from tickets.flow.origin import Origin, automatic, kind_of
+from tickets.flow.record import Draft, record
+from tickets.flow.route import ROUTED_FIELDS, route
+from tickets.models import Cause, DecidedBy, Decision, Entry, Input, Kind, Policy, Ticket, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One ticket about to be decided, with everything the decision comes from."""
+
+    ticket: Ticket
+    text: Input
+    score: Score
+    origin: Origin
+
+
+def held_tickets(rows: Sequence[int]) -> dict[int, Ticket]:
+    """The tickets, locked in one order everywhere so that no two transactions wait for each other."""
+    tickets = Ticket.objects.select_for_update(of=("self",)).filter(pk__in=rows).order_by("pk")
+    return {ticket.pk: ticket for ticket in tickets}
+
+
+def latest_inputs(tickets: Mapping[int, Ticket]) -> dict[int, Input]:
+    rows = Input.objects.filter(ticket__in=tickets.keys())
+    return {row.ticket_id: row for row in rows if row.version == tickets[row.ticket_id].input_version}
+
+
+def settle(cases: Sequence[Case], policy: Policy, values: PolicyValues, now: datetime) -> list[Entry]:
+    """Decides, routes and records a batch inside the caller's transaction; the tickets in it are locked."""
+    drafts, counts = [], Counter[str]()
+    for case in cases:
+        verdict = decide(values, case.score)
+        kind = kind_of(case.origin.cause)
+        by = DecidedBy.FALLBACK if kind is Kind.FALLBACK else DecidedBy.MODEL
+        route(case.ticket, verdict.queue, verdict.needs_check, by, now)
+        drafts.append(_draft(case, policy, values, verdict, kind))
+        _count(counts, case, kind)
+    entries = record(drafts)
+    point_at_decisions([case.ticket for case in cases], entries)
+    tally.add(counts)
+    return entries
+
+
+def point_at_decisions(tickets: Sequence[Ticket], entries: Sequence[Entry]) -> None:
+    """Each ticket's latest decision, and whatever routing changed on it."""
+    for ticket, entry in zip(tickets, entries, strict=True):
+        ticket.decision = Decision(entry_id=entry.seq)
+    Ticket.objects.bulk_update(tickets, ROUTED_FIELDS)
+
+
+def wait_for_the_model(rows: Sequence[Waiting]) -> None:
+    """After a fallback the ticket still waits for its model score, behind live tickets and without a deadline."""
+    for row in rows:
+        row.cause, row.lane, row.deadline_at = Cause.LATE, 1, None
+    Waiting.objects.bulk_update(rows, ["cause", "lane", "deadline_at"])
+
+
+def _draft(case: Case, policy: Policy, values: PolicyValues, verdict: Verdict, kind: Kind) -> Draft:
+    content = automatic(case.ticket, case.text, policy, values, case.score, verdict, case.origin)
+    return Draft(kind, f"ticket:{case.ticket.pk}", case.origin.actor, content)
+
+
+def _count(counts: Counter[str], case: Case, kind: Kind) -> None:
+    counts[f"decided:{kind}:{case.ticket.queue}"] += 1
+    for stage, milliseconds in case.origin.milliseconds.items():
+        tally.observe(counts, f"latency:{stage}", milliseconds, tally.LATENCY_BUCKETS_MS)

@@ -1,0 +1,27 @@
+"""manage.py setup_elasticsearch"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from elasticsearch import ApiError, TransportError
+
+from tickets.audit.elasticsearch import install
+from tickets.audit.ship import client
+
+
+class Command(BaseCommand):
+    help = "Installs the index template, roles and users of the log's copy. Can be run again."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for name in ("ELASTICSEARCH_URL", "ELASTICSEARCH_ADMIN_URL"):
+            if not getattr(settings, name):
+                raise CommandError(f"Set {name}, for example http://user:password@localhost:9200")
+        try:
+            with client(settings.ELASTICSEARCH_ADMIN_URL) as admin:
+                install(admin, settings.ELASTICSEARCH_URL, settings.ELASTICSEARCH_READER_URL)
+        except (ApiError, TransportError, ValueError) as error:
+            raise CommandError(f"Elasticsearch refused: {error}") from error
+        self.stdout.write("Elasticsearch is ready: template, writer and reader are installed.")

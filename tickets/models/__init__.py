@@ -1,0 +1,51 @@
+"""One file a noun."""
+
+from tickets.models.decision import Decision
+from tickets.models.entry import Entry, Kind, LogHead, Reason, Tally
+from tickets.models.input import Input
+from tickets.models.key import ApiKey, IdempotencyKey, Scope
+from tickets.models.label import Label, Origin
+from tickets.models.people import Requester, Role, User
+from tickets.models.policy import ActivePolicy, Calibration, Policy, PolicyEvent, PolicyState, RegisteredModel
+from tickets.models.process import Process, ProcessKind
+from tickets.models.queue import Queue
+from tickets.models.shipping import Shipping, ShippingFailure
+from tickets.models.ticket import Author, DecidedBy, Message, Source, Ticket
+from tickets.models.waiting import Cause, Lane, Waiting
+
+__all__ = [
+    "ActivePolicy",
+    "ApiKey",
+    "Author",
+    "Calibration",
+    "Cause",
+    "DecidedBy",
+    "Decision",
+    "Entry",
+    "IdempotencyKey",
+    "Input",
+    "Kind",
+    "Label",
+    "Lane",
+    "LogHead",
+    "Message",
+    "Origin",
+    "Policy",
+    "PolicyEvent",
+    "PolicyState",
+    "Process",
+    "ProcessKind",
+    "Queue",
+    "Reason",
+    "RegisteredModel",
+    "Requester",
+    "Role",
+    "Scope",
+    "Shipping",
+    "ShippingFailure",
+    "Source",
+    "Tally",
+    "Ticket",
+    "User",
+    "Waiting",
+]

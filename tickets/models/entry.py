@@ -1,0 +1,71 @@
+"""The log: one gapless order of entries, each chained to the one before it. The database refuses to change them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+GENESIS = "0" * 64
+
+
+class Kind(models.TextChoices):
+    """What an entry tells. The first group are decisions about a ticket."""
+
+    SCORED = "scored"
+    FALLBACK = "fallback"
+    RESCORED = "rescored"
+    OVERRIDE = "override"
+    CONFIRMED = "confirmed"
+    UNDONE = "undone"
+
+    MODEL_REGISTERED = "model_registered"
+    CALIBRATION_ADDED = "calibration_added"
+    POLICY_CREATED = "policy_created"
+    POLICY_ACTIVATED = "policy_activated"
+    ROLE_CHANGED = "role_changed"
+    KEY_CREATED = "key_created"
+    EXPORTED = "exported"
+
+
+AUTOMATIC = (Kind.SCORED, Kind.FALLBACK, Kind.RESCORED)
+BY_PERSON = (Kind.OVERRIDE, Kind.CONFIRMED)
+DECISIONS = (*AUTOMATIC, *BY_PERSON, Kind.UNDONE)
+
+
+class Entry(models.Model):
+    """One row of the log. at: microseconds since 1970 UTC. body: canonical JSON, the bytes that are hashed."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.BigIntegerField(db_index=True)
+    kind = models.CharField(max_length=32, choices=Kind)
+    subject = models.CharField(max_length=64, db_index=True)
+    actor = models.CharField(max_length=200)
+    body = models.BinaryField()
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["seq"]
+        verbose_name_plural = "entries"
+
+
+class LogHead(models.Model):
+    """One row: where the log ends. Locked last in a transaction, it makes the order gapless."""
+
+    seq = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default=GENESIS)
+    at = models.BigIntegerField(default=0)
+
+
+class Reason(models.Model):
+    """The free text of a reason: personal data, so beside the entry, which holds its digest alone."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    text = models.CharField(max_length=500)
+    nonce = models.CharField(max_length=64)
+
+
+class Tally(models.Model):
+    """Running totals for /metrics, counted in the transaction that makes them true."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    value = models.BigIntegerField()

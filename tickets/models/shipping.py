@@ -1,0 +1,19 @@
+"""How far the log has reached its second witness."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Shipping(models.Model):
+    """One row. Because seq has no gaps, a cursor and the table of failures say all."""
+
+    shipped_through = models.BigIntegerField(default=0)
+
+
+class ShippingFailure(models.Model):
+    """An entry the second witness refused, or holds with another hash."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    error = models.CharField(max_length=500)
+    at = models.DateTimeField(auto_now=True)

@@ -1,0 +1,325 @@
+"""What the product does with tickets, each verb reading like the picture in docs/architecture.md.
+
+The only place that opens a writing transaction for tickets and the log. Locks are taken in one order everywhere:
+tickets by id, what waits, the active policy, and last the head of the log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from scoring.keyword import Keyword
+from scoring.types import Model
+from tickets import presence, wake
+from tickets.flow import review
+from tickets.flow import score as scoring_step
+from tickets.flow.fallback import Overdue, is_overdue, overdue, why
+from tickets.flow.idempotency import Once, answered_before, remember
+from tickets.flow.ingest import Accepted, NewTicket, add_input, ingest
+from tickets.flow.origin import Origin, fallback_values, values_of
+from tickets.flow.record import Draft, record
+from tickets.flow.score import Claim, Scored, ScoringFailed
+from tickets.flow.settle import Case, held_tickets, latest_inputs, point_at_decisions, settle, wait_for_the_model
+from tickets.models import (
+    ActivePolicy,
+    Author,
+    Cause,
+    Entry,
+    Kind,
+    Label,
+    Message,
+    Policy,
+    ProcessKind,
+    Queue,
+    Ticket,
+    User,
+    Waiting,
+)
+from tickets.models.clock import database_now
+from tickets.models.label import Origin as LabelOrigin
+from tickets.policy import versions
+
+log = structlog.get_logger(__name__)
+
+_CONFLICTING_SUBMISSIONS_RETRIED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: `name` for the log ("user:1", "key:2", "sweep"), and the person if it is one."""
+
+    name: str
+    user: User | None = None
+
+
+# --- in -----------------------------------------------------------------------------------------------------------
+
+
+def submit(submissions: Sequence[NewTicket]) -> list[Accepted]:
+    """Stores tickets, each once for its source and external id, and has them scored. All or none are stored."""
+
+    def store(now: datetime) -> list[Accepted]:
+        return ingest(submissions, now)
+
+    return _store(store)
+
+
+def submit_once(submission: NewTicket, once: Once) -> Accepted:
+    """`submit` for one ticket with an Idempotency-Key. Raises IdempotencyConflict."""
+
+    def store(now: datetime) -> list[Accepted]:
+        if ticket := answered_before(once, now):
+            return [Accepted(ticket, created=False)]
+        accepted = ingest([submission], now)
+        remember(once, accepted[0].ticket, now)
+        return accepted
+
+    return _store(store)[0]
+
+
+def add_message(ticket_id: int, body: str) -> Ticket:
+    """A new message of the requester: the next version of the text, which is scored anew. Raises Ticket.DoesNotExist."""
+    with transaction.atomic():
+        ticket = _held(ticket_id)
+        now = database_now()
+        Message.objects.create(ticket=ticket, author=Author.REQUESTER, body=body, at=now)
+        add_input(ticket, now)
+        wake.on_commit(wake.SCORE)
+    return ticket
+
+
+# --- score, decide, route, record ---------------------------------------------------------------------------------
+
+
+def score_waiting(worker: str, budget: timedelta) -> int:
+    """Claims, scores and settles batch after batch until nothing waits or the budget is spent. Returns how many."""
+    model = scoring_step.scorer().model
+    until = time.monotonic() + budget.total_seconds()
+    decided = 0
+    while time.monotonic() < until:
+        held = claim(worker, model)
+        if held is None:
+            return decided
+        try:
+            scored = scoring_step.score(held)
+        except ScoringFailed as error:
+            put_back(held, error)
+        else:
+            decided += len(settle_claim(held, scored, model, worker))
+    wake.knock(wake.SCORE)
+    return decided
+
+
+def claim(worker: str, model: Model) -> Claim | None:
+    """A batch for this worker, or None: nothing waits, or the active policy names another model."""
+    policy = ActivePolicy.current()
+    problem = "" if versions.is_carried(policy, model) else _carries_another(policy, model)
+    presence.note(worker, ProcessKind.WORKER, model.id, problem)
+    if problem or not Waiting.objects.filter(available_at__lte=database_now()).exists():
+        return None
+    with transaction.atomic():
+        return scoring_step.claim(database_now(), policy.rubric, settings.BATCH_SIZE)
+
+
+def settle_claim(held: Claim, scored: Scored, model: Model, worker: str) -> list[Entry]:
+    """Decides, routes and records what of the claim is still held, unchanged, under the policy that holds now."""
+    with transaction.atomic():
+        tickets = held_tickets(held.ticket_ids)
+        rows = {row.pk: row for row in Waiting.objects.select_for_update().filter(claim=held.token)}
+        policy = ActivePolicy.locked()
+        if not rows or not versions.is_carried(policy, model):
+            return []
+        now, texts = database_now(), latest_inputs(tickets)
+        cases = [
+            Case(tickets[pk], texts[pk], score, _origin(rows[pk], held, scored, model, worker, now))
+            for pk, score in zip(held.ticket_ids, scored.scores, strict=True)
+            if pk in rows
+        ]
+        entries = settle(cases, policy, values_of(policy), now)
+        Waiting.objects.filter(pk__in=rows).delete()
+        _ship_on_commit()
+    _log_decisions(cases, entries)
+    return entries
+
+
+def put_back(held: Claim, error: ScoringFailed) -> None:
+    """After a failure the tickets wait a moment, longer each time, and then are tried one by one."""
+    with transaction.atomic():
+        rows = list(Waiting.objects.select_for_update().filter(claim=held.token))
+        now = database_now()
+        given_up = [row.pk for row in rows if row.attempts >= scoring_step.MAX_CLAIMS]
+        for row in rows:
+            row.claim, row.available_at = 0, now + timedelta(seconds=2**row.attempts - 1)
+        Waiting.objects.bulk_update(rows, ["claim", "available_at"])
+        Waiting.objects.filter(pk__in=given_up).delete()
+    log.warning("scoring_failed", tickets=list(held.ticket_ids), given_up=given_up, error=str(error))
+
+
+def fall_back(limit: int = 200) -> int:
+    """The keyword rules decide what passed its deadline or broke the model too often. Returns how many."""
+    found = {case.ticket_id: case for case in overdue(database_now(), limit)}
+    if not found:
+        return 0
+    with transaction.atomic():
+        tickets = held_tickets(list(found))
+        now = database_now()
+        rows = [
+            row
+            for row in Waiting.objects.select_for_update().filter(is_overdue(now), pk__in=tickets)
+            if row.input_version == found[row.pk].input_version
+        ]
+        policy = ActivePolicy.locked()
+        texts = latest_inputs(tickets)
+        cases = [_fallback_case(tickets[row.pk], texts, found[row.pk], row, now) for row in rows]
+        entries = settle(cases, policy, fallback_values(policy), now)
+        wait_for_the_model(rows)
+        _ship_on_commit()
+    _log_decisions(cases, entries)
+    return len(entries)
+
+
+# --- review -------------------------------------------------------------------------------------------------------
+
+
+def override(ticket_id: int, queue: Queue, by: Actor, reason: str) -> Entry:
+    """A person moves a ticket to the other queue. Raises ReviewRefused, Ticket.DoesNotExist."""
+    with transaction.atomic():
+        ticket, now = _held(ticket_id), database_now()
+        previous = ticket.queue
+        kind = review.override(ticket, queue, now)
+        entry = _record_review(ticket, kind, by, reason, previous)
+        _label(ticket, LabelOrigin.OVERRIDE, by, entry, now)
+    return entry
+
+
+def confirm(ticket_id: int, by: Actor, reason: str = "") -> Entry:
+    """A person says the queue is right. Raises ReviewRefused, Ticket.DoesNotExist."""
+    with transaction.atomic():
+        ticket, now = _held(ticket_id), database_now()
+        kind = review.confirm(ticket)
+        entry = _record_review(ticket, kind, by, reason, ticket.queue)
+        _label(ticket, LabelOrigin.CONFIRMATION, by, entry, now)
+    return entry
+
+
+def undo(ticket_id: int, by: Actor) -> Entry:
+    """Takes back the last word of a person; its label is revoked. Raises ReviewRefused, Ticket.DoesNotExist."""
+    with transaction.atomic():
+        ticket, now = _held(ticket_id), database_now()
+        previous = ticket.queue
+        kind, undone = review.undo(ticket, now)
+        entry = _record_review(ticket, kind, by, "", previous, undoes=undone.seq)
+        Label.objects.filter(seq=undone.seq).update(revoked_at=now)
+    return entry
+
+
+# --- policy -------------------------------------------------------------------------------------------------------
+
+
+def draft_policy(values: dict[str, Any], by: Actor, reason: str) -> Policy:
+    """A new numbered version of how we decide; it decides nothing until it is activated."""
+    with transaction.atomic():
+        policy = versions.create(values, by.user, reason)
+        record([versions.created_draft(policy, by.name)])
+    return policy
+
+
+def activate_policy(policy: Policy, by: Actor, reason: str) -> None:
+    """From now on `policy` decides. An older number works alike: that is a roll-back."""
+    with transaction.atomic():
+        ActivePolicy.locked()
+        replaced = versions.activate(policy, by.user, reason)
+        record([versions.activated_draft(policy, replaced, by.name, reason)])
+    wake.knock(wake.SCORE)
+
+
+def note(draft: Draft) -> Entry:
+    """Writes one entry about something other than a ticket: a key made, a role given."""
+    with transaction.atomic():
+        return record([draft])[0]
+
+
+# --- the steps' small parts ---------------------------------------------------------------------------------------
+
+
+def _store(store: Callable[[datetime], list[Accepted]]) -> list[Accepted]:
+    """Runs `store` in a transaction; when another process stored the same at the same moment, again: it finds it."""
+    for left in reversed(range(_CONFLICTING_SUBMISSIONS_RETRIED)):
+        try:
+            with transaction.atomic():
+                accepted = store(database_now())
+                wake.on_commit(wake.SCORE)
+                return accepted
+        except IntegrityError:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _held(ticket_id: int) -> Ticket:
+    return Ticket.objects.select_for_update(of=("self",)).get(pk=ticket_id)
+
+
+def _origin(row: Waiting, held: Claim, scored: Scored, model: Model, worker: str, now: datetime) -> Origin:
+    milliseconds = {
+        "wait": _milliseconds(row.accepted_at, held.at),
+        "score": scored.milliseconds,
+        "total": _milliseconds(row.accepted_at, now),
+    }
+    return Origin(model, f"worker:{worker}", Cause(row.cause), milliseconds)
+
+
+def _fallback_case(ticket: Ticket, texts: dict[int, Any], found: Overdue, row: Waiting, now: datetime) -> Case:
+    milliseconds = {"total": _milliseconds(row.accepted_at, now)}
+    return Case(ticket, texts[ticket.pk], found.score, Origin(Keyword.identity(), "sweep", why(row, now), milliseconds))
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, (end - start) // timedelta(milliseconds=1))
+
+
+def _record_review(ticket: Ticket, kind: Kind, by: Actor, reason: str, previous: str, undoes: int = 0) -> Entry:
+    policy = ActivePolicy.locked()
+    text = latest_inputs({ticket.pk: ticket})[ticket.pk]
+    entry = record([review.draft(ticket, text, policy, kind, by.name, reason, previous, undoes)])[0]
+    point_at_decisions([ticket], [entry])
+    _ship_on_commit()
+    log.info("reviewed", ticket=ticket.pk, seq=entry.seq, kind=kind.value, queue=ticket.queue, actor=by.name)
+    return entry
+
+
+def _label(ticket: Ticket, origin: LabelOrigin, by: Actor, entry: Entry, now: datetime) -> None:
+    Label.objects.create(
+        ticket=ticket,
+        input_version=ticket.input_version,
+        queue=ticket.queue,
+        origin=origin,
+        user=by.user,
+        seq=entry.seq,
+        at=now,
+    )
+
+
+def _carries_another(policy: Policy, model: Model) -> str:
+    return (
+        f"This worker carries {model.id} ({model.digest[:12]}); policy {policy.number} names {policy.model.name} "
+        f"({policy.model.digest[:12]}). Start a worker with that model, or run: manage.py use_scorer"
+    )
+
+
+def _ship_on_commit() -> None:
+    if settings.ELASTICSEARCH_URL:
+        wake.on_commit(wake.SHIP)
+
+
+def _log_decisions(cases: Sequence[Case], entries: Sequence[Entry]) -> None:
+    for case, entry in zip(cases, entries, strict=True):
+        log.info("decided", ticket=case.ticket.pk, seq=entry.seq, kind=entry.kind, queue=case.ticket.queue)

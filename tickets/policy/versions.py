@@ -1,0 +1,66 @@
+"""Policies as numbered versions: make a new one, activate one, go back to an older one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scoring.types import Model
+from tickets.flow.decide import millionths
+from tickets.flow.record import Draft
+from tickets.models import ActivePolicy, Calibration, Kind, Policy, PolicyEvent, PolicyState, RegisteredModel, User
+
+
+def is_carried(policy: Policy, model: Model) -> bool:
+    """Whether a worker with `model` may decide under `policy`."""
+    return (policy.model.name, policy.model.digest) == (model.id, model.digest)
+
+
+def register_model(model: Model) -> tuple[RegisteredModel, bool]:
+    return RegisteredModel.objects.get_or_create(name=model.id, digest=model.digest)
+
+
+def create(values: dict[str, Any], user: User | None, reason: str) -> Policy:
+    """A draft with the next number. values: the fields of Policy that say how we decide."""
+    policy = Policy(created_by=user, reason=reason, **values)
+    policy.save()
+    PolicyEvent.objects.create(policy=policy, state=PolicyState.DRAFT, user=user, reason=reason)
+    return policy
+
+
+def activate(policy: Policy, user: User | None, reason: str) -> Policy:
+    """Makes `policy` the active one and returns the one it replaces. The active row must be locked."""
+    row = ActivePolicy.objects.select_related("policy").get(pk=1)
+    replaced = row.policy
+    row.policy = policy
+    row.save()
+    PolicyEvent.objects.create(policy=replaced, state=PolicyState.RETIRED, user=user, reason=reason)
+    PolicyEvent.objects.create(policy=policy, state=PolicyState.ACTIVE, user=user, reason=reason)
+    return replaced
+
+
+def content_of(policy: Policy) -> dict[str, Any]:
+    """A policy as the log keeps it. Free text by digest; the row itself never changes."""
+    calibration: Calibration = policy.calibration
+    return {
+        "policy": policy.number,
+        "threshold": policy.threshold,
+        "review_band": policy.review_band,
+        "rubric_digest": policy.rubric_digest,
+        "model": {"name": policy.model.name, "digest": policy.model.digest},
+        "calibration": {
+            "version": calibration.version,
+            "a": calibration.a_millionths,
+            "b": calibration.b_millionths,
+        },
+        "reply_floor": policy.reply_floor if policy.reply_floor is not None else "",
+        "style_ranges": {name: [millionths(low), millionths(high)] for name, (low, high) in policy.style_ranges.items()},
+    }
+
+
+def created_draft(policy: Policy, actor: str) -> Draft:
+    return Draft(Kind.POLICY_CREATED, f"policy:{policy.number}", actor, content_of(policy), policy.reason)
+
+
+def activated_draft(policy: Policy, replaced: Policy, actor: str, reason: str) -> Draft:
+    content = {"policy": policy.number, "replaces": replaced.number}
+    return Draft(Kind.POLICY_ACTIVATED, f"policy:{policy.number}", actor, content, reason)
