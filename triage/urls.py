@@ -1,5 +1,15 @@
 """Every address of the product."""
 
-from django.urls import path
+from django.contrib import admin
+from django.urls import include, path
 
-urlpatterns: list = []
+from tickets.web import watching
+
+urlpatterns = [
+    path("", include("tickets.web.urls")),
+    path("api/v1/", include("tickets.api.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", watching.healthz),
+    path("readyz", watching.readyz),
+    path("metrics", watching.metrics),
+]

@@ -45,6 +45,8 @@ class Elasticsearch(Server):
             with appearing_whole(self.data) as making:
                 self._initialise(making)
         self._configure(self.data / "config")
+        shutil.rmtree(self.data / "tmp", ignore_errors=True)  # a killed server leaves its own behind
+        self.site.account.make_folder(self.data / "tmp")
 
     def launch(self) -> None:
         command: list[str | Path] = [self.jdk.java, "-Xmx64m", "-XX:+UseSerialGC", "-cp", "lib/tools/server-launcher/*"]

@@ -23,7 +23,7 @@ class Redis(Server):
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.credentials.redis}@127.0.0.1:{self.port}/0"
+        return f"redis://default:{self.credentials.redis}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> None:
         self.site.account.make_folder(self.data)

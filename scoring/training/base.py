@@ -76,12 +76,10 @@ def _is_single(piece: str) -> bool:
 
 
 def _cut_tokenizer(full: dict[str, Any], kept: list[int]) -> dict[str, Any]:
+    """Without marks: scoring.compact sets them itself, so that no ticket can spell one."""
     vocabulary = full["model"]["vocab"]
-    added = [token for token in full["added_tokens"] if token["id"] < SPECIALS]
-    return full | {
-        "model": full["model"] | {"vocab": [vocabulary[piece] for piece in kept]},
-        "added_tokens": added,
-    }
+    cut = {"model": full["model"] | {"vocab": [vocabulary[piece] for piece in kept]}}
+    return full | cut | {"added_tokens": [], "post_processor": None}
 
 
 def _read_tensors(image: bytes) -> dict[str, Array]:

@@ -47,6 +47,8 @@ def settle(cases: Sequence[Case], policy: Policy, values: PolicyValues, now: dat
         route(case.ticket, verdict.queue, verdict.needs_check, by, now)
         drafts.append(_draft(case, policy, values, verdict, kind))
         _count(counts, case, kind)
+    if cases:
+        tally.observe(counts, "batch", len(cases), tally.BATCH_BUCKETS)
     entries = record(drafts)
     point_at_decisions([case.ticket for case in cases], entries)
     tally.add(counts)

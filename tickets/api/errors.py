@@ -1,0 +1,21 @@
+"""From errors to answers, in this one place. Every answer says what is wrong, a 400 names the field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from rest_framework.exceptions import NotFound
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from tickets.flow.idempotency import IdempotencyConflict
+from tickets.flow.review import ReviewRefused
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    if isinstance(error, IdempotencyConflict | ReviewRefused):
+        return Response({"detail": str(error)}, status=409)
+    if isinstance(error, ObjectDoesNotExist):
+        error = NotFound()
+    return exception_handler(error, context)

@@ -1,0 +1,58 @@
+"""Who may log in, and which pages their role opens."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from tickets.models import Role, User
+
+View = Callable[..., HttpResponseBase]
+
+
+class PeopleBackend(ModelBackend):
+    """Passwords, as Django checks them; demo users in demo mode on a loopback address alone."""
+
+    def authenticate(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> User | None:
+        user = super().authenticate(request, *args, **kwargs)
+        if not isinstance(user, User) or (user.is_demo and not _may_demo(request)):
+            return None
+        return user
+
+
+def role_required(*roles: Role) -> Callable[[View], View]:
+    """Lets in who holds one of the roles; others get a 403, strangers the log-in page."""
+
+    def decorate(view: View) -> View:
+        @login_required
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.has_role(*roles):  # type: ignore[union-attr]
+                raise PermissionDenied(f"This page is for {' and '.join(roles)}.")
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def is_local(request: HttpRequest) -> bool:
+    """Whether the request came straight from this machine. Behind a proxy every request does, so that is no proof."""
+    if any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip")):
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def _may_demo(request: HttpRequest | None) -> bool:
+    return settings.DEMO and request is not None and is_local(request)
