@@ -32,7 +32,9 @@ def chromium_problem() -> str | None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [program, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", "about:blank"]
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
     return None if "<html>" in done.stdout else f"status {done.returncode}: {done.stderr[-2000:]}"

@@ -32,7 +32,8 @@ def load_or_create(path: Path) -> Credentials:
         return credentials
     except (TypeError, ValueError) as error:
         raise ServicesError(
-            f"{path} is damaged; `deploy/services down`, delete {path.parent} and start anew"
+            f"{path} is damaged, and with it the passwords are lost: "
+            f"delete it, type `deploy/services down`, delete {path.parent} and start anew"
         ) from error
 
 

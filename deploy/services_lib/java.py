@@ -52,7 +52,9 @@ def _modules(home: Path, account: Account) -> tuple[frozenset[str], int]:
     """Asks as the servers' account, which must be able to run it. Nothing and 0 where it cannot."""
     command = [str(home / "bin" / "java"), "--list-modules"]
     try:
-        done = subprocess.run(command, cwd="/", env={}, capture_output=True, text=True, **account.demotion())
+        done = subprocess.run(
+            command, check=False, cwd="/", env={}, capture_output=True, text=True, **account.demotion()
+        )
     except OSError:
         return frozenset(), 0
     versions = dict(re.findall(r"^([\w.]+)@(\d+)", done.stdout, re.MULTILINE))

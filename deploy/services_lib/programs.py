@@ -24,6 +24,7 @@ def run_to_end(
     """
     done: subprocess.CompletedProcess[str] = subprocess.run(
         list(command),
+        check=False,
         cwd=cwd,
         input=stdin,
         env=None if environment is None else {"PATH": os.defpath, "LANG": "C.UTF-8", **environment},
@@ -42,7 +43,9 @@ def run_to_end(
 def ask(command: Sequence[str | Path], environment: Mapping[str, str]) -> tuple[bool, str]:
     """Whether a client program succeeded, and what it printed. One that hangs has failed: its server may be frozen."""
     try:
-        done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            command, check=False, cwd="/", env=environment, capture_output=True, text=True, timeout=10
+        )
     except subprocess.TimeoutExpired:
         return False, "no answer within 10 s"
     return done.returncode == 0, (done.stdout + done.stderr).strip()

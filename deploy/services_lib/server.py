@@ -93,8 +93,9 @@ class Server(ABC):
             time.sleep(0.1)
 
     def _failure(self, what: str, problem: str) -> str:
-        log = f"--- end of {self.daemon.log} ---\n{self.daemon.log_tail()}"
-        return f"{self.name} {what} on 127.0.0.1:{self.port}: {problem}\n{log}"
+        log = f"--- end of {self.daemon.log} ---\n{self.daemon.log_tail()}\n---"
+        anew = f"To start anew without its data: `deploy/services stop {self.name}`, then delete {self.data}."
+        return f"{self.name} {what} on 127.0.0.1:{self.port}: {problem}\n{log}\n{anew}"
 
 
 def _listens(port: int) -> bool:

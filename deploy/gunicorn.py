@@ -1,0 +1,14 @@
+"""gunicorn triage.wsgi --config deploy/gunicorn.py"""
+
+import os
+from pathlib import Path
+
+# Loopback unless told otherwise: only a container, or a machine behind a proxy, has a reason to listen wider.
+bind = f"{os.environ.get('BIND_ADDRESS', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = 2
+threads = 4
+graceful_timeout = 20
+
+# A worker proves that it lives by touching a file, which a slow disk must not delay.
+if Path("/dev/shm").is_dir():
+    worker_tmp_dir = "/dev/shm"
