@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from scoring.calibration import Calibration
 from scoring.types import Evidence, Model, Request, Score
 
 if TYPE_CHECKING:
@@ -27,22 +28,24 @@ WEIGHTS_FILES = ("model.onnx", "tokenizer.json")
 START, PADDING, END, UNKNOWN = range(4)
 HEAD_TOKENS, TAIL_TOKENS = 192, 64
 HEAD_CHARACTERS, TAIL_CHARACTERS = 4_096, 2_048  # text between them is never tokenised, so no text can make us slow
-BATCH_TOKENS = 4_096  # padded tokens of one run: enough to keep two cores busy, little enough to stay in cache
+BATCH_TOKENS = 1_024  # padded tokens of one run; more is not faster and takes more memory
 MOST_EVIDENCE = 8
 LONGEST_RUN = 4  # words
+
+Span = tuple[int, int]  # characters, start inclusive, end exclusive
+Piece = tuple[int, Span | None, int | None]  # token id, where it stands, number of its word; None for marks
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A text as the model reads it.
 
-    pieces: token ids. spans: characters (start, end) of each piece in the text, None for marks that are not text.
-    words: number of the word each piece belongs to, None for marks. cut: tokens left out; estimated from the kept
-    ones where a text is so long that its middle was not tokenised.
+    pieces, spans, words: the three parts of each piece. cut: tokens left out; estimated from the kept ones where a
+    text is so long that its middle was not tokenised.
     """
 
     pieces: tuple[int, ...]
-    spans: tuple[tuple[int, int] | None, ...]
+    spans: tuple[Span | None, ...]
     words: tuple[int | None, ...]
     cut: int
 
@@ -56,6 +59,12 @@ class Compact:
     def identity(cls) -> Model:
         card = json.loads((WEIGHTS / "model.json").read_text(encoding="utf-8"))
         return Model(id=card["id"], digest=card["digest"])
+
+    @classmethod
+    def calibration(cls) -> Calibration:
+        """Fitted on predictions for trades the weights had not seen."""
+        fitted = json.loads((WEIGHTS / "calibration.json").read_text(encoding="utf-8"))
+        return Calibration(fitted["version"], fitted["a"], fitted["b"])
 
     def __init__(self) -> None:
         from tokenizers import Tokenizer
@@ -101,10 +110,10 @@ def read(tokenizer: Tokenizer, text: str) -> Reading:
     stretches = [(0, text)]
     if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
         stretches = [(0, text[:HEAD_CHARACTERS]), (len(text) - TAIL_CHARACTERS, text[-TAIL_CHARACTERS:])]
-    found = [piece for offset, stretch in stretches for piece in _pieces(tokenizer, stretch, offset)]
+    found: list[Piece] = [piece for offset, stretch in stretches for piece in _pieces(tokenizer, stretch, offset)]
     seen = sum(len(stretch) for _, stretch in stretches)
     total = round(len(found) * len(text) / seen) if seen else 0
-    mark = (END, None, None)
+    mark: Piece = (END, None, None)
     if len(found) > HEAD_TOKENS + TAIL_TOKENS:
         kept = [*found[:HEAD_TOKENS], mark, *found[-TAIL_TOKENS:]]
         cut = total - HEAD_TOKENS - TAIL_TOKENS
@@ -114,7 +123,7 @@ def read(tokenizer: Tokenizer, text: str) -> Reading:
     return Reading(pieces, spans, words, cut)
 
 
-def _pieces(tokenizer: Tokenizer, text: str, offset: int) -> Iterator[tuple[int, tuple[int, int], int]]:
+def _pieces(tokenizer: Tokenizer, text: str, offset: int) -> Iterator[Piece]:
     encoding = tokenizer.encode(text, add_special_tokens=False)
     for piece, (start, end), word in zip(encoding.ids, encoding.offsets, encoding.word_ids, strict=True):
         # A text that spells a mark, such as "<pad>", must not become one.
@@ -160,7 +169,7 @@ def runs(text: str, reading: Reading, shares: Sequence[float]) -> list[Evidence]
     found: list[list[Evidence]] = []
     for word in _words(text, reading, shares):
         last = found[-1] if found else []
-        if last and len(last) < LONGEST_RUN and (last[-1].weight > 0) == (word.weight > 0) and _adjoin(text, last[-1], word):
+        if last and len(last) < LONGEST_RUN and _belongs(text, last[-1], word):
             last.append(word)
         else:
             found.append([word])
@@ -179,7 +188,7 @@ def _words(text: str, reading: Reading, shares: Sequence[float]) -> Iterator[Evi
         yield Evidence(start + blank, end, sum(share for _, _, share in members))
 
 
-def _adjoin(text: str, first: Evidence, second: Evidence) -> bool:
-    """A run never crosses a line nor the cut in a long text."""
+def _belongs(text: str, first: Evidence, second: Evidence) -> bool:
+    """A run pushes one way and never crosses a line nor the cut in a long text."""
     between = text[first.end : second.start]
-    return len(between) <= 1 and "\n" not in between
+    return (first.weight > 0) == (second.weight > 0) and len(between) <= 1 and "\n" not in between

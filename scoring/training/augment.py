@@ -45,28 +45,28 @@ def augmented(text: str, language: str, chance: random.Random) -> str:
     return text
 
 
-def _upper(text: str, language: str, chance: random.Random) -> str:
+def _upper(text: str, _language: str, chance: random.Random) -> str:
     lines = text.split("\n")
     return "\n".join(line.upper() if chance.random() < 0.6 else line for line in lines)
 
 
-def _lower(text: str, language: str, chance: random.Random) -> str:
+def _lower(text: str, _language: str, _chance: random.Random) -> str:
     return text.lower()
 
 
-def _unaccented(text: str, language: str, chance: random.Random) -> str:
+def _unaccented(text: str, _language: str, _chance: random.Random) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
 
 
-def _calm(text: str, language: str, chance: random.Random) -> str:
+def _calm(text: str, _language: str, _chance: random.Random) -> str:
     return re.sub(r"[!¡]+", lambda marks: "" if marks[0][0] == "¡" else ".", text)
 
 
-def _loud(text: str, language: str, chance: random.Random) -> str:
+def _loud(text: str, _language: str, chance: random.Random) -> str:
     return re.sub(r"[.!](?=\s|$)", lambda _: "!" * chance.randint(1, 3), text)
 
 
-def _ordered(text: str, language: str, chance: random.Random) -> str:
+def _ordered(text: str, _language: str, chance: random.Random) -> str:
     return _inserted(text, chance.choice(_ORDERS), chance)
 
 
@@ -74,7 +74,7 @@ def _alarmed(text: str, language: str, chance: random.Random) -> str:
     return _inserted(text, chance.choice(_ALARMS.get(language, _ALARMS["en"])), chance)
 
 
-def _without_subject(text: str, language: str, chance: random.Random) -> str:
+def _without_subject(text: str, _language: str, _chance: random.Random) -> str:
     subject, _, body = text.partition("\n\n")
     return f"{subject[:12]}\n\n{body}" if len(body) > 40 else text
 

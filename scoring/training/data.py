@@ -17,7 +17,7 @@ _SEVERITIES = {"blocker": True, "critical": True, "minor": False, "trivial": Fal
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled text. doubtful: two sensible labellers disagree. Public sets have no language, trade or hard case."""
+    """One labelled text; public sets have text and label only. doubtful: two sensible labellers disagree."""
 
     text: str
     urgent: bool
@@ -44,7 +44,8 @@ def bug_reports(file: Path) -> list[Example]:
 def helpdesk(file: Path) -> list[Example]:
     """Helpdesk tickets of one company; its two highest urgencies of four count as urgent."""
     with file.open(newline="", encoding="utf-8") as source:
-        return [Example(compose(row["title"], [row["body"]]), int(row["urgency"]) <= 1) for row in csv.DictReader(source)]
+        rows = list(csv.DictReader(source))
+    return [Example(compose(row["title"], [row["body"]]), int(row["urgency"]) <= 1) for row in rows]
 
 
 def digest(examples: Iterable[Example]) -> str:

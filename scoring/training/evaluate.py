@@ -45,8 +45,9 @@ def predictions(examples: Sequence[Example], margins: Sequence[float]) -> list[P
 
 
 def _curve(examples: Sequence[Example], margins: Sequence[float], trade: str) -> Calibration:
-    others = [(margin, example.urgent) for margin, example in zip(margins, examples, strict=True) if example.trade != trade]
-    return Calibration("without " + trade, *fit(*zip(*others, strict=True)))
+    others = [index for index, example in enumerate(examples) if example.trade != trade]
+    curve = fit([margins[index] for index in others], [examples[index].urgent for index in others])
+    return Calibration(f"without {trade}", *curve)
 
 
 def report(found: Sequence[Prediction]) -> dict[str, Any]:
@@ -60,8 +61,8 @@ def report(found: Sequence[Prediction]) -> dict[str, Any]:
         "auc": round(auc([one.margin for one in found], labels), 4),
         "auc_keyword": round(auc([one.keyword for one in found], labels), 4),
         "ece": round(ece(chances, labels), 4),
-        "brier": round(_mean((chance - label) ** 2 for chance, label in zip(chances, labels, strict=True)), 4),
-        "log_loss": round(_mean(-math.log(max(1e-12, c if y else 1 - c)) for c, y in zip(chances, labels, strict=True)), 4),
+        "brier": round(_mean((1 - chance) ** 2 for chance in _given_to_truth(found)), 4),
+        "log_loss": round(_mean(-math.log(max(1e-12, chance)) for chance in _given_to_truth(found)), 4),
         "style_pairs_alike": wilson(*_pairs_alike(found)),
         "urgent_found": _accuracy([one for one in found if one.example.urgent]),
         "standard_kept": _accuracy([one for one in found if not one.example.urgent]),
@@ -102,6 +103,10 @@ def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
         bins[min(_BINS - 1, int(chance * _BINS))].append((chance, label))
     gaps = (abs(sum(chance - label for chance, label in members)) for members in bins)
     return sum(gaps) / max(1, len(chances))
+
+
+def _given_to_truth(found: Sequence[Prediction]) -> list[float]:
+    return [one.probability if one.example.urgent else 1 - one.probability for one in found]
 
 
 def _probability(one: Prediction) -> float:

@@ -83,7 +83,7 @@ def _embedded(graph: Graph, state: dict[str, Array]) -> str:
 
 def _mask(graph: Graph) -> str:
     """0 where there is text and a number that no attention survives at padding, as (batch, 1, 1, length)."""
-    padding = graph.node("Equal", "pieces", graph.constant(np.int64(PADDING)))
+    padding = graph.node("Equal", "pieces", graph.constant(np.array(PADDING)))
     wide = graph.node("Unsqueeze", padding, graph.integers(1, 2))
     return graph.node("Mul", graph.node("Cast", wide, to=TensorProto.FLOAT), graph.floats(np.array(-1e9)))
 
@@ -107,7 +107,7 @@ def _layer(graph: Graph, state: dict[str, Array], name: str, states: str, mask: 
 
 def _shares(graph: Graph, state: dict[str, Array], states: str) -> None:
     readout = graph.node("MatMul", states, graph.floats(state["head.weight"].T))
-    is_text = graph.node("GreaterOrEqual", "pieces", graph.constant(np.int64(UNKNOWN)))
+    is_text = graph.node("GreaterOrEqual", "pieces", graph.constant(np.array(UNKNOWN)))
     text = graph.node("Cast", is_text, to=TensorProto.FLOAT)
     count = graph.node("ReduceSum", text, graph.integers(1), keepdims=1)
     weights = graph.node("Div", text, graph.node("Max", count, graph.floats(np.array(1.0))))

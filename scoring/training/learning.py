@@ -25,7 +25,7 @@ class Settings:
     doubt: how far a label two people would disagree about is moved towards the other one; smoothing: every label.
     """
 
-    epochs: int = 6
+    epochs: int = 4
     batch: int = 16
     rate: float = 2e-4
     head_rate: float = 2e-3
@@ -49,7 +49,9 @@ def fit(encoder: Encoder, tokenizer: Tokenizer, examples: Sequence[Example], set
         for batch in _epoch(tokenizer, examples, settings, chance):
             pieces = padded([pieces for pieces, _ in batch])
             targets = torch.tensor([target for _, target in batch])
-            loss = functional.binary_cross_entropy_with_logits(encoder(pieces), targets)
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = encoder(pieces).float()
+            loss = functional.binary_cross_entropy_with_logits(logits, targets)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -67,7 +69,6 @@ def margins(encoder: Encoder, tokenizer: Tokenizer, texts: Sequence[str], batch:
         for start in range(0, len(order), batch):
             indices = order[start : start + batch]
             values = encoder(padded([readings[index] for index in indices])).tolist()
-            found = [*found]
             for index, value in zip(indices, values, strict=True):
                 found[index] = value
     return found

@@ -12,7 +12,9 @@ import argparse
 import json
 import platform
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,34 +39,40 @@ SETTINGS = Settings()
 
 @dataclass(frozen=True)
 class Run:
-    """What one training starts from. warm: weights after the public sets, shared by all folds; they hold no ticket."""
+    """What every training of one run starts from."""
 
     start: base.Base
-    tokenizer: Tokenizer
     settings: Settings
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_str(json.dumps(self.start.tokenizer))
+
     def train(self, examples: Sequence[Example]) -> Encoder:
+        """An encoder that learned from `examples`, on one core: two of these side by side beat one on two cores."""
+        torch.set_num_threads(1)
         torch.manual_seed(self.settings.seed)
         encoder = from_base(self.start.tensors)
         fit(encoder, self.tokenizer, examples, self.settings)
         return encoder
 
-    def margins(self, encoder: Encoder, examples: Sequence[Example]) -> list[float]:
-        return margins(encoder, self.tokenizer, [example.text for example in examples])
+    def held_out(self, examples: Sequence[Example], trades: set[str]) -> dict[str, float]:
+        """Margins by ticket id for the given trades, from a model that was trained without any ticket of theirs."""
+        encoder = self.train([example for example in examples if example.trade not in trades])
+        held = [example for example in examples if example.trade in trades]
+        found = margins(encoder, self.tokenizer, [example.text for example in held])
+        return dict(zip((example.id for example in held), found, strict=True))
 
 
-def held_out_margins(run: Run, examples: Sequence[Example]) -> list[float]:
-    """A margin for each example, from a model that was trained without any ticket of its trade."""
+def trained(run: Run, examples: Sequence[Example], processes: int) -> tuple[Encoder, list[float]]:
+    """The encoder that learned from all, and for each example a margin from a fold that held its trade out."""
     trades = sorted({example.trade for example in examples})
-    found = [0.0] * len(examples)
-    for start in range(0, len(trades), HELD_OUT):
-        held = set(trades[start : start + HELD_OUT])
-        encoder = run.train([example for example in examples if example.trade not in held])
-        inside = [index for index, example in enumerate(examples) if example.trade in held]
-        for index, margin in zip(inside, run.margins(encoder, [examples[i] for i in inside]), strict=True):
-            found[index] = margin
-        print(f"held out {', '.join(sorted(held))}", flush=True)
-    return found
+    folds = [set(trades[start : start + HELD_OUT]) for start in range(0, len(trades), HELD_OUT)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        held = [pool.submit(run.held_out, examples, fold) for fold in folds]
+        whole = pool.submit(run.train, examples)
+        by_id = {name: margin for fold in held for name, margin in fold.result().items()}
+        return whole.result(), [by_id[example.id] for example in examples]
 
 
 def write(folder: Path, run: Run, encoder: Encoder, examples: Sequence[Example], held: Sequence[float]) -> None:
@@ -80,7 +88,7 @@ def write(folder: Path, run: Run, encoder: Encoder, examples: Sequence[Example],
     identity = {
         "id": "compact-1",
         "digest": weights_digest(folder),
-        "licence": "MIT",
+        "licence": "Apache-2.0, on a base under MIT",
         "truncation": {"head_tokens": HEAD_TOKENS, "tail_tokens": TAIL_TOKENS},
         "data_digest": digest,
         "settings": asdict(run.settings) | {"layers": LAYERS, "vocabulary": VOCABULARY},
@@ -103,24 +111,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bug-reports", type=Path, required=True)
     parser.add_argument("--helpdesk", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="trainings side by side, one core each")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = _arguments()
-    torch.set_num_threads(arguments.threads)
     public = [*data.bug_reports(arguments.bug_reports), *data.helpdesk(arguments.helpdesk)]
     texts = [example.text for example in public]
     start = base.load(arguments.base_weights, arguments.base_tokenizer, texts, VOCABULARY, LAYERS)
-    run = Run(start, Tokenizer.from_str(json.dumps(start.tokenizer)), SETTINGS)
-    examples = data.tickets(arguments.tickets)
-    held = held_out_margins(run, examples)
-    rows = [{"example": asdict(example), "margin": margin} for example, margin in zip(examples, held, strict=True)]
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (arguments.out.parent / "held_out.jsonl").write_text("".join(lines), encoding="utf-8")
-    write(arguments.out, run, run.train(examples), examples, held)
+    run, examples = Run(start, SETTINGS), data.tickets(arguments.tickets)
+    encoder, held = trained(run, examples, arguments.processes)
+    write(arguments.out, run, encoder, examples, held)
+    _write_predictions(arguments.out.with_suffix(".held_out.jsonl"), examples, held)
+
+
+def _write_predictions(file: Path, examples: Sequence[Example], margins: Sequence[float]) -> None:
+    rows = zip(examples, margins, strict=True)
+    lines = (json.dumps({"example": asdict(example), "margin": margin}, ensure_ascii=False) for example, margin in rows)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
