@@ -1,0 +1,106 @@
+"""For support agents: the queues, a ticket, and their word about its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from tickets import pipeline
+from tickets.audit.explain import explain
+from tickets.flow.review import ReviewRefused
+from tickets.models import Entry, Input, Queue, Role, Ticket
+from tickets.web.authentication import role_required
+from tickets.web.conversation import conversation, decided_about, said_in
+from tickets.web.fields import REASON_MAX, Line
+from tickets.web.queues import Wish, board, version
+from tickets.web.requests import PersonRequest, actor, back
+
+_OTHER_TICKETS = 10
+
+
+class MoveForm(forms.Form):
+    queue = forms.ChoiceField(choices=Queue.choices)
+    reason = Line(max_length=REASON_MAX)
+
+
+@role_required(Role.AGENT, Role.OPS, Role.AUDITOR)
+@require_safe
+def queues(request: PersonRequest) -> HttpResponse:
+    """Home. An auditor's home is the log."""
+    if not request.user.has_role(Role.AGENT, Role.OPS):
+        return redirect("audit")
+    return render(request, "agents/queues.html", {"board": board(Wish.of(request.GET))})
+
+
+@role_required(Role.AGENT, Role.OPS)
+@require_safe
+def lists(request: PersonRequest) -> HttpResponse:
+    """The lists alone, asked for every two seconds; nothing at all where nothing changed."""
+    if request.GET.get("version") == version():
+        return HttpResponse(status=204)
+    return render(request, "agents/_lists.html", {"board": board(Wish.of(request.GET))})
+
+
+@role_required(Role.AGENT, Role.OPS, Role.AUDITOR)
+@require_safe
+def ticket(request: PersonRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(Ticket.objects.select_related("requester"), pk=pk)
+    explanation, decided = explain(shown), decided_about(shown)
+    scored = explanation.scored if explanation else None
+    context = {
+        "ticket": shown,
+        "explanation": explanation,
+        "input": Input.objects.filter(ticket=shown, version=scored.input_version).first() if scored else None,
+        "story": conversation(said_in(shown), decided),
+        "decided": decided,
+        "others": shown.requester.tickets.exclude(pk=pk).order_by("-pk")[:_OTHER_TICKETS],
+        "targets": [queue for queue in Queue if queue != shown.queue],
+        "may_decide": request.user.has_role(Role.AGENT, Role.OPS),
+        "reason_max": REASON_MAX,
+    }
+    return render(request, "agents/ticket.html", context)
+
+
+@role_required(Role.AGENT, Role.OPS)
+@require_POST
+def override(request: PersonRequest, pk: int) -> HttpResponse:
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Not moved: say in a few words why it belongs in the other queue.")
+        return back(request, "ticket", pk)
+    queue, reason = Queue(form.cleaned_data["queue"]), form.cleaned_data["reason"]
+    return _review(
+        request, pk, lambda: pipeline.override(pk, queue, actor(request), reason), f"T-{pk} moved to {queue.label}."
+    )
+
+
+@role_required(Role.AGENT, Role.OPS)
+@require_POST
+def confirm(request: PersonRequest, pk: int) -> HttpResponse:
+    return _review(request, pk, lambda: pipeline.confirm(pk, actor(request)), f"The queue of T-{pk} is confirmed.")
+
+
+@role_required(Role.AGENT, Role.OPS)
+@require_POST
+def undo(request: PersonRequest, pk: int) -> HttpResponse:
+    return _review(request, pk, lambda: pipeline.undo(pk, actor(request)), f"Undone for T-{pk}.", offer_undo=False)
+
+
+def _review(
+    request: PersonRequest, pk: int, review: Callable[[], Entry], done: str, *, offer_undo: bool = True
+) -> HttpResponse:
+    try:
+        review()
+    except Ticket.DoesNotExist as error:
+        raise Http404(f"There is no ticket T-{pk}.") from error
+    except ReviewRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        # The tag is the ticket that the message offers to undo.
+        messages.success(request, done, extra_tags=str(pk) if offer_undo else "")
+    return back(request, "ticket", pk)

@@ -1,0 +1,103 @@
+"""Entries of the log as their pages show them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.http import Http404
+
+from tickets.audit.explain import MILLION, Mark
+from tickets.flow.canonical import chain_hash
+from tickets.models import Decision, Entry, Input, Reason
+from tickets.models.entry import DECISIONS
+from tickets.web.names import names_of
+
+_OTHERS_SHOWN = 200
+_LATER_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """recomputed: the hash that the bytes and the entry before give; bytes_hash: SHA-256 of the bytes alone."""
+
+    entry: Entry
+    who: str
+    body: dict[str, Any]
+    pretty: str
+    bytes_hash: str
+    recomputed: str
+    links_to_previous: bool
+    previous: Entry | None
+    following: Entry | None
+    ticket_id: int | None
+    text: Input | None
+    evidence: Sequence[Mark]
+    reason: str
+    later: Sequence[Decision]
+
+    @property
+    def matches(self) -> bool:
+        return self.recomputed == self.entry.hash and self.links_to_previous
+
+    @property
+    def is_decision(self) -> bool:
+        return self.entry.kind in DECISIONS
+
+
+def entry_page(seq: int) -> EntryPage:
+    """In at most five queries. Raises Http404."""
+    near = {entry.seq: entry for entry in Entry.objects.filter(seq__gte=seq - 1, seq__lte=seq + 1)}
+    entry, previous = near.get(seq), near.get(seq - 1)
+    if entry is None:
+        raise Http404(f"There is no entry {seq} in the log.")
+    raw = bytes(entry.body)
+    body = json.loads(raw)
+    ticket_id = body.get("ticket")
+    text = _text(body)
+    return EntryPage(
+        entry=entry,
+        who=names_of([entry.actor])[entry.actor],
+        body=body,
+        pretty=json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True),
+        bytes_hash=hashlib.sha256(raw).hexdigest(),
+        recomputed=chain_hash(entry.prev_hash, raw),
+        links_to_previous=previous is None or previous.hash == entry.prev_hash,
+        previous=previous,
+        following=near.get(seq + 1),
+        ticket_id=ticket_id,
+        text=text,
+        evidence=_evidence(text, body),
+        reason=Reason.objects.filter(pk=seq).values_list("text", flat=True).first() or "",
+        later=_later(ticket_id, seq),
+    )
+
+
+def other_entries() -> list[Entry]:
+    """The latest entries about anything but a ticket. By ranges of the subject, which is indexed: they are few."""
+    not_a_ticket = Q(subject__lt="ticket:") | Q(subject__gte="ticket;")
+    return list(Entry.objects.filter(not_a_ticket).order_by("-seq")[:_OTHERS_SHOWN])
+
+
+def _text(body: dict[str, Any]) -> Input | None:
+    """The text as it was; None for entries without one and where the person was erased."""
+    if "ticket" not in body or "input" not in body:
+        return None
+    return Input.objects.filter(ticket_id=body["ticket"], version=body["input"]["version"]).first()
+
+
+def _evidence(text: Input | None, body: dict[str, Any]) -> list[Mark]:
+    if text is None:
+        return []
+    marks = body.get("evidence", [])
+    return [Mark(start, end, text.text[start:end], weight / MILLION) for start, end, weight in marks]
+
+
+def _later(ticket_id: int | None, seq: int) -> list[Decision]:
+    if ticket_id is None:
+        return []
+    return list(Decision.objects.filter(ticket_id=ticket_id, entry__gt=seq).order_by("entry")[:_LATER_SHOWN])
