@@ -1,0 +1,40 @@
+"""manage.py use_scorer --reason "..." """
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
+
+from tickets import pipeline
+from tickets.first_rows import register
+from tickets.flow.score import scorer_class
+from tickets.models import ActivePolicy
+from tickets.policy.versions import is_carried
+
+
+class Command(BaseCommand):
+    help = "Activates a policy like the present one that names the model of the configured SCORER."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", required=True, help="why, for the log")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        scorer = scorer_class()
+        active = ActivePolicy.current()
+        if is_carried(active, scorer.identity()):
+            self.stdout.write(f"Policy {active.number} names {active.model} already; nothing to do.")
+            return
+        by = pipeline.Actor("command")
+        with transaction.atomic():
+            model, calibration = register(scorer.identity(), scorer.calibration())
+            values = {
+                name: getattr(active, name)
+                for name in ("threshold", "review_band", "rubric", "style_ranges", "reply_floor")
+            }
+            values |= {"model": model, "calibration": calibration}
+            policy = pipeline.draft_policy(values, by, options["reason"])
+            pipeline.activate_policy(policy, by, options["reason"])
+        self.stdout.write(f"Policy {policy.number} is active; it names {model} of {settings.SCORER}.")
