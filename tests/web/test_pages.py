@@ -1,0 +1,210 @@
+"""What pages answer, and that the number of queries does not grow with the rows."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from tickets import pipeline
+from tickets.flow.ingest import NewTicket
+from tickets.models import Decision, Entry, Kind, LogHead, Queue, Role, Ticket, User, Waiting
+from tickets.pipeline import Actor
+from tickets.web.queues import PAGE
+
+pytestmark = pytest.mark.django_db
+URGENT = "URGENT production outage, payments failing, data loss right now"
+
+
+def person(role: str) -> User:
+    user = User.objects.create_user(f"some-{role}", password="a long password")
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="tickets.web.authentication.PeopleBackend")
+    return client
+
+
+def decided(count: int, body: str = URGENT) -> list[Ticket]:
+    """Tickets the keyword rules decided."""
+    accepted = pipeline.submit(
+        [NewTicket(subject=f"Ticket {n}", body=body, email=f"{n}@example.com", source="api") for n in range(count)]
+    )
+    Waiting.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
+    pipeline.fall_back()
+    return list(Ticket.objects.filter(pk__in=[one.ticket.pk for one in accepted]).order_by("pk"))
+
+
+def queries(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [("agent", "/"), ("agent", "/queues/lists/"), ("ops", "/audit/"), ("ops", "/ops/"), ("ops", "/ops/policies/")],
+)
+def test_a_page_needs_as_many_queries_for_many_rows_as_for_few(role: str, path: str) -> None:
+    client = logged_in(person(role))
+    decided(2)
+    client.get(path)
+    few = queries(client, path)
+    decided(PAGE + 5)
+    assert queries(client, path) == few
+
+
+def test_a_ticket_needs_as_many_queries_for_a_long_story_as_for_a_short_one() -> None:
+    user, ticket = person("agent"), decided(1)[0]
+    client, by = logged_in(user), Actor(f"user:{user.pk}", user)
+    pipeline.override(ticket.pk, Queue.STANDARD, by, "first")
+    few = queries(client, f"/tickets/{ticket.pk}/")
+    for _ in range(5):
+        pipeline.override(ticket.pk, Queue.URGENT, by, "again")
+        pipeline.override(ticket.pk, Queue.STANDARD, by, "and again")
+    assert queries(client, f"/tickets/{ticket.pk}/") == few
+
+
+def test_one_entry_needs_at_most_eight_queries() -> None:
+    user, ticket = person("auditor"), decided(1)[0]
+    entry = pipeline.override(ticket.pk, Queue.STANDARD, Actor(f"user:{user.pk}", user), "no outage")
+    assert queries(logged_in(user), f"/audit/decisions/{entry.seq}/") <= 8
+
+
+def test_asking_again_where_nothing_changed_answers_nothing_and_costs_little() -> None:
+    client = logged_in(person("agent"))
+    decided(3)
+    version = client.get("/").context["board"].version
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(f"/queues/lists/?version={version}").status_code == 204
+    assert len(captured) <= 5
+
+
+def test_pages_of_a_queue_show_each_ticket_once() -> None:
+    client = logged_in(person("agent"))
+    tickets = decided(PAGE * 2 + 3)
+    Ticket.objects.update(respond_by=timezone.now())
+    seen, address = [], "/"
+    while address:
+        page = next(page for page in client.get(address).context["board"].pages if page.queue == Queue.URGENT)
+        seen += [row.ticket.pk for row in page.rows]
+        address = f"/{page.following}" if page.following else ""
+    assert seen == [ticket.pk for ticket in tickets]
+
+
+@pytest.mark.parametrize("path", ["/?show=x", "/?urgent=x", "/?urgent=1-2-3", f"/?urgent={10**40}-1"])
+def test_a_broken_link_to_the_queues_is_refused(path: str) -> None:
+    assert logged_in(person("agent")).get(path).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "status"),
+    [
+        ("agent", "/audit/", 403),
+        ("agent", "/ops/", 403),
+        ("auditor", "/ops/", 403),
+        ("auditor", "/queues/lists/", 403),
+        ("agent", f"/tickets/{10**30}/", 404),
+        ("auditor", f"/audit/decisions/{10**30}/", 404),
+        ("auditor", "/audit/?ticket=x", 400),
+        ("auditor", "/audit/?tickets=1", 400),
+        ("auditor", "/audit/?since=2026-02-31T00:00", 400),
+        ("auditor", "/audit/?since=0001-01-01T00:00%2B14:00", 400),
+        ("auditor", "/audit/?until=9999-12-31T23:59-11:00", 400),
+        ("auditor", "/audit/?score_min=NaN", 400),
+        ("auditor", "/audit/?actor=a%00b", 400),
+    ],
+)
+def test_who_may_not_or_asks_for_nonsense_is_told(role: str, path: str, status: int) -> None:
+    assert logged_in(person(role)).get(path).status_code == status
+
+
+@pytest.mark.parametrize("verb", ["override", "confirm", "undo"])
+def test_an_auditor_decides_nothing(verb: str) -> None:
+    ticket, before = decided(1)[0], LogHead.objects.get().seq
+    values = {"queue": "standard", "reason": "because"}
+    assert logged_in(person("auditor")).post(f"/tickets/{ticket.pk}/{verb}/", values).status_code == 403
+    assert LogHead.objects.get().seq == before
+
+
+def test_what_review_refuses_is_told_on_the_page() -> None:
+    client, ticket = logged_in(person("agent")), decided(1)[0]
+    answer = client.post(f"/tickets/{ticket.pk}/undo/", follow=True)
+    assert "nothing to undo" in answer.content.decode()
+
+
+def test_a_page_elsewhere_is_never_gone_back_to() -> None:
+    client, ticket = logged_in(person("agent")), decided(1)[0]
+    answer = client.post(f"/tickets/{ticket.pk}/confirm/", {"next": "https://evil.example/"})
+    assert answer["Location"] == f"/tickets/{ticket.pk}/"
+
+
+def test_the_same_form_sent_twice_is_one_ticket_and_a_changed_text_is_not_lost() -> None:
+    form = {"email": "lea@example.com", "subject": "Lamp", "message": "Where is it?", "token": str(uuid.uuid4())}
+    answers = [Client().post("/new/", values, follow=True) for values in (form, form, form | {"message": "Found it."})]
+    numbers = [re.findall(r"T-\d+", answer.content.decode()) for answer in answers]
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert Ticket.objects.filter(source="form").count() == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"email": "x"},
+        {"subject": "s" * 301},
+        {"subject": "\u200b"},
+        {"message": "m" * 65_537},
+        {"message": "a\0b"},
+        {"website": "https://spam.example"},
+        {"token": "x"},
+    ],
+)
+def test_a_form_that_is_wrong_stores_nothing_and_names_the_field(wrong: dict[str, str]) -> None:
+    form = {"email": "lea@example.com", "subject": "Lamp", "message": "Where?", "token": str(uuid.uuid4())} | wrong
+    answer = Client().post("/new/", form)
+    assert answer.status_code == 400
+    assert set(answer.context["form"].errors) == set(wrong)
+    assert not Ticket.objects.exists()
+
+
+def test_a_reference_number_cannot_be_guessed() -> None:
+    assert Client().get("/new/received/?reference=1").status_code == 404
+
+
+def test_filters_find_decisions_and_the_address_is_stable() -> None:
+    ticket = decided(3)[0]
+    rows = logged_in(person("auditor")).get(f"/audit/?ticket={ticket.pk}&kind=fallback&score_min=0.5").context["rows"]
+    assert [decision.ticket_id for decision, _ in rows] == [ticket.pk]
+
+
+def test_a_changed_entry_is_shown_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided(1)
+    seq = Decision.objects.get().seq
+    changed = Entry.objects.get(pk=seq)
+    changed.body = bytes(changed.body).replace(b'"urgent"', b'"standard"')
+    near = Entry.objects.filter(pk=seq - 1)
+    monkeypatch.setattr(Entry.objects, "filter", lambda **conditions: [*near, changed])
+    page = logged_in(person("auditor")).get(f"/audit/decisions/{seq}/").content.decode()
+    assert "does not match" in page
+
+
+def test_giving_a_role_in_the_admin_is_written_to_the_log() -> None:
+    root = User.objects.create_superuser("root", "root@example.com", "a long password")
+    user = person("agent")
+    groups = list(Group.objects.filter(name__in=[Role.AGENT, Role.OPS]).values_list("pk", flat=True))
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    values = {"username": user.username, "time_zone": "UTC", "is_active": "on", "groups": groups} | joined
+    assert logged_in(root).post(f"/admin/tickets/user/{user.pk}/change/", values).status_code == 302
+    entry = Entry.objects.get(kind=Kind.ROLE_CHANGED)
+    assert (entry.subject, entry.actor) == (f"user:{user.pk}", f"user:{root.pk}")
+    assert b'"previous":["agent"],"roles":["agent","ops"]' in bytes(entry.body)
