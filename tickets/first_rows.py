@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from scoring.calibration import Calibration as CalibrationValues
+from scoring.types import Model
 from tickets.flow.decide import millionths
 from tickets.flow.record import Draft, record
 from tickets.flow.score import scorer_class
@@ -45,16 +46,20 @@ def ensure_first_rows(**kwargs: Any) -> None:
             _first_policy()
 
 
-def register(model_name: str, digest: str, calibration: CalibrationValues) -> tuple[RegisteredModel, Calibration]:
+def register(identity: Model, calibration: CalibrationValues) -> tuple[RegisteredModel, Calibration]:
     """The rows of a model and of the calibration it is shipped with, and their entries if they are new."""
-    model, is_new_model = RegisteredModel.objects.get_or_create(name=model_name, digest=digest)
+    model, is_new_model = RegisteredModel.objects.get_or_create(name=identity.id, digest=identity.digest)
     row, is_new_calibration = Calibration.objects.get_or_create(
         version=calibration.version,
         defaults={"a_millionths": millionths(calibration.a), "b_millionths": millionths(calibration.b)},
     )
     drafts = []
     if is_new_model:
-        drafts.append(Draft(Kind.MODEL_REGISTERED, f"model:{model.pk}", "system", {"name": model_name, "digest": digest}))
+        drafts.append(
+            Draft(
+                Kind.MODEL_REGISTERED, f"model:{model.pk}", "system", {"name": identity.id, "digest": identity.digest}
+            )
+        )
     if is_new_calibration:
         content = {"version": row.version, "a": row.a_millionths, "b": row.b_millionths}
         drafts.append(Draft(Kind.CALIBRATION_ADDED, f"calibration:{row.pk}", "system", content))
@@ -63,8 +68,8 @@ def register(model_name: str, digest: str, calibration: CalibrationValues) -> tu
 
 
 def _first_policy() -> None:
-    identity, shipped = scorer_class().identity(), scorer_class().calibration()
-    model, calibration = register(identity.id, identity.digest, shipped)
+    scorer = scorer_class()
+    model, calibration = register(scorer.identity(), scorer.calibration())
     policy = versions.create(
         {
             "threshold": FIRST_THRESHOLD,
@@ -78,4 +83,6 @@ def _first_policy() -> None:
     )
     ActivePolicy.objects.create(pk=1, policy=policy)
     PolicyEvent.objects.create(policy=policy, state=PolicyState.ACTIVE, user=None, reason=policy.reason)
-    record([versions.created_draft(policy, "system"), versions.activated_draft(policy, policy, "system", policy.reason)])
+    record(
+        [versions.created_draft(policy, "system"), versions.activated_draft(policy, policy, "system", policy.reason)]
+    )

@@ -167,11 +167,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"QueueEnum": "tickets.models.queue.Queue"},
+    "ENUM_NAME_OVERRIDES": {
+        "QueueEnum": "tickets.models.queue.Queue",
+        "TicketState": "tickets.api.serializers.TICKET_STATES",
+        "PolicyState": "tickets.models.policy.PolicyState",
+    },
 }
 
 # --- work ---------------------------------------------------------------------------------------------------------
-BROKER_URL = env("BROKER_URL", default="filesystem://")
+BROKER_URL = env("BROKER_URL", default="filesystem://localhost")
 SCORER = env("SCORER", default="scoring.compact.Compact")
 BATCH_SIZE = env.int("BATCH_SIZE", default=16)
 DEADLINE = timedelta(seconds=env.int("DEADLINE_SECONDS", default=60))

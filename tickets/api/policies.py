@@ -25,9 +25,7 @@ class PoliciesView(APIView):
         """The latest 200 versions, latest first."""
         return Response([shapes.policy_out(policy, policy.state) for policy in _policies()[:200]])
 
-    @extend_schema(
-        operation_id="draft_policy", request=shapes.PolicyIn, responses={201: shapes.PolicyOut, **_ERRORS}
-    )
+    @extend_schema(operation_id="draft_policy", request=shapes.PolicyIn, responses={201: shapes.PolicyOut, **_ERRORS})
     def post(self, request: Request) -> Response:
         """Save a draft under the next number; what is left out is as in the active policy."""
         wish = shapes.PolicyIn(data=request.data)

@@ -11,11 +11,12 @@ from rest_framework import serializers
 from tickets.api.fields import Line, PastMoment, Strict, Text
 from tickets.audit.explain import MILLION, Explanation
 from tickets.flow.ingest import NewTicket
-from tickets.models import Decision, Kind, Policy, Queue, Ticket
+from tickets.models import Decision, Kind, Policy, PolicyState, Queue, Ticket
 from tickets.models.entry import DECISIONS
 from tickets.models.ticket import BODY_MAX, SUBJECT_MAX
 
 REASON_MAX = 500
+TICKET_STATES = [("waiting", "waiting"), ("decided", "decided")]
 
 
 class RequesterIn(Strict):
@@ -57,7 +58,7 @@ class ConfirmIn(Strict):
 class AcceptedOut(serializers.Serializer):
     id = serializers.IntegerField()
     url = serializers.CharField()
-    state = serializers.ChoiceField(["waiting", "decided"])
+    state = serializers.ChoiceField(TICKET_STATES)
 
 
 class BulkLineOut(serializers.Serializer):
@@ -67,7 +68,7 @@ class BulkLineOut(serializers.Serializer):
     status = serializers.IntegerField()
     id = serializers.IntegerField(required=False)
     url = serializers.CharField(required=False)
-    state = serializers.ChoiceField(["waiting", "decided"], required=False)
+    state = serializers.ChoiceField(TICKET_STATES, required=False)
     errors = serializers.DictField(required=False)
 
 
@@ -103,7 +104,7 @@ class DecisionDetailOut(serializers.Serializer):
 class TicketOut(serializers.Serializer):
     id = serializers.IntegerField()
     url = serializers.CharField()
-    state = serializers.ChoiceField(["waiting", "decided"])
+    state = serializers.ChoiceField(TICKET_STATES)
     queue = serializers.ChoiceField(Queue.choices, allow_null=True)
     subject = serializers.CharField()
     source = serializers.CharField()
@@ -173,7 +174,7 @@ class ReasonIn(Strict):
 
 class PolicyOut(serializers.Serializer):
     number = serializers.IntegerField()
-    state = serializers.ChoiceField(["draft", "shadow", "active", "retired"])
+    state = serializers.ChoiceField(PolicyState.choices)
     threshold = serializers.FloatField()
     review_band = serializers.FloatField()
     rubric = serializers.CharField()
@@ -200,7 +201,16 @@ def accepted_out(ticket: Ticket) -> dict[str, Any]:
 
 
 def ticket_out(ticket: Ticket, explanation: Explanation | None) -> dict[str, Any]:
-    plain = ("subject", "source", "external_id", "received_at", "accepted_at", "input_version", "needs_check", "decided_by")
+    plain = (
+        "subject",
+        "source",
+        "external_id",
+        "received_at",
+        "accepted_at",
+        "input_version",
+        "needs_check",
+        "decided_by",
+    )
     return (
         accepted_out(ticket)
         | {"queue": ticket.queue or None}

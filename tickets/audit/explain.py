@@ -64,9 +64,10 @@ def sentence(decision: Decision) -> str:
     """Why, in one sentence: the comparison, or the person's own words."""
     if not decision.is_automatic:
         said = Reason.objects.filter(seq=decision.seq).values_list("text", flat=True).first()
-        return said or {Kind.CONFIRMED: "A person confirmed the queue.", Kind.UNDONE: "A person took back their word."}.get(
-            Kind(decision.kind), "A person chose the queue."
-        )
+        return said or {
+            Kind.CONFIRMED: "A person confirmed the queue.",
+            Kind.UNDONE: "A person took back their word.",
+        }.get(Kind(decision.kind), "A person chose the queue.")
     comparison = "is above" if decision.verdict == Queue.URGENT else "is not above"
     said = f"The score {exact(decision.score)} {comparison} the threshold {exact(decision.threshold)}."
     if decision.kind == Kind.FALLBACK:
@@ -101,5 +102,7 @@ def _latest_automatic(ticket: Ticket) -> Decision | None:
 def _marks(ticket: Ticket, scored: Decision | None, evidence: list[list[int]]) -> tuple[Mark, ...]:
     if not scored or not evidence:
         return ()
-    text = Input.objects.filter(ticket=ticket, version=scored.input_version).values_list("text", flat=True).first() or ""
+    text = (
+        Input.objects.filter(ticket=ticket, version=scored.input_version).values_list("text", flat=True).first() or ""
+    )
     return tuple(Mark(start, end, text[start:end], weight / MILLION) for start, end, weight in evidence)

@@ -121,7 +121,9 @@ def _store(submissions: Sequence[NewTicket], now: datetime) -> list[Ticket]:
         Message(ticket=ticket, author=Author.REQUESTER, body=submission.body, at=ticket.received_at)
         for submission, ticket in pairs
     )
-    Input.objects.bulk_create(_input(ticket, compose(ticket.subject, [submission.body])) for submission, ticket in pairs)
+    Input.objects.bulk_create(
+        _input(ticket, compose(ticket.subject, [submission.body])) for submission, ticket in pairs
+    )
     Waiting.objects.bulk_create(_waiting(ticket, submission.live, now) for submission, ticket in pairs)
     return tickets
 

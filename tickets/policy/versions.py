@@ -7,16 +7,12 @@ from typing import Any
 from scoring.types import Model
 from tickets.flow.decide import millionths
 from tickets.flow.record import Draft
-from tickets.models import ActivePolicy, Calibration, Kind, Policy, PolicyEvent, PolicyState, RegisteredModel, User
+from tickets.models import ActivePolicy, Calibration, Kind, Policy, PolicyEvent, PolicyState, User
 
 
 def is_carried(policy: Policy, model: Model) -> bool:
     """Whether a worker with `model` may decide under `policy`."""
     return (policy.model.name, policy.model.digest) == (model.id, model.digest)
-
-
-def register_model(model: Model) -> tuple[RegisteredModel, bool]:
-    return RegisteredModel.objects.get_or_create(name=model.id, digest=model.digest)
 
 
 def create(values: dict[str, Any], user: User | None, reason: str) -> Policy:
@@ -53,7 +49,9 @@ def content_of(policy: Policy) -> dict[str, Any]:
             "b": calibration.b_millionths,
         },
         "reply_floor": policy.reply_floor if policy.reply_floor is not None else "",
-        "style_ranges": {name: [millionths(low), millionths(high)] for name, (low, high) in policy.style_ranges.items()},
+        "style_ranges": {
+            name: [millionths(low), millionths(high)] for name, (low, high) in policy.style_ranges.items()
+        },
     }
 
 
