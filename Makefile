@@ -48,7 +48,6 @@ check: .venv-test/installed
 	@.venv-test/bin/mypy .
 	@.venv-test/bin/lint-imports
 	@.venv-test/bin/djlint templates --check --lint --quiet
-	@.venv-test/bin/bandit --quiet --recursive --configfile pyproject.toml scoring tickets triage deploy manage.py
 	@$(TEST_PYTHON) manage.py makemigrations --check --dry-run --verbosity 0
 	@echo "All checks passed."
 

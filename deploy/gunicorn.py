@@ -10,5 +10,6 @@ threads = 4
 graceful_timeout = 20
 
 # A worker proves that it lives by touching a file, which a slow disk must not delay.
-if Path("/dev/shm").is_dir():
-    worker_tmp_dir = "/dev/shm"
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir():
+    worker_tmp_dir = str(MEMORY)

@@ -5,6 +5,7 @@ Processes of a run carry the folder in the environment variable TRIAGE_RUN; a ki
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -47,10 +48,8 @@ def stop(marker: str) -> None:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def is_taken(port: int) -> bool:

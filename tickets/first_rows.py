@@ -17,7 +17,6 @@ from tickets.models import (
     Calibration,
     Kind,
     LogHead,
-    Policy,
     PolicyEvent,
     PolicyState,
     RegisteredModel,

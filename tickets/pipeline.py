@@ -86,7 +86,7 @@ def submit_once(submission: NewTicket, once: Once) -> Accepted:
 
 
 def add_message(ticket_id: int, body: str) -> Ticket:
-    """A new message of the requester: the next version of the text, which is scored anew. Raises Ticket.DoesNotExist."""
+    """A new message of the requester: a new version of the text, which is scored anew. Raises Ticket.DoesNotExist."""
     with transaction.atomic():
         ticket = _held(ticket_id)
         now = database_now()

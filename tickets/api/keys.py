@@ -21,12 +21,12 @@ class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer tri_...`"""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKey] | None:
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"bearer":
+        scheme, _, secret = get_authorization_header(request).partition(b" ")
+        if scheme.lower() != b"bearer":
             return None
-        if len(words) != 2:
+        if not secret.strip() or len(secret.split()) > 1:
             raise AuthenticationFailed("Write the header as: Authorization: Bearer KEY")
-        return AnonymousUser(), _key(words[1].decode("ascii", errors="replace"))
+        return AnonymousUser(), _key(secret.strip().decode("ascii", errors="replace"))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -46,7 +46,13 @@ class HasScope(BasePermission):
 
 def actor(request: Request) -> Actor:
     """The key is the actor of what it does."""
-    return Actor(f"key:{request.auth.pk}")
+    return Actor(f"key:{key_of(request).pk}")
+
+
+def key_of(request: Request) -> ApiKey:
+    """The key behind a request that passed `HasScope`."""
+    key: Any = request.auth
+    return key
 
 
 class KeyScheme(OpenApiAuthenticationExtension):

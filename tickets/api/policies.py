@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, QuerySet, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +11,8 @@ from tickets import pipeline
 from tickets.api import serializers as shapes
 from tickets.api.keys import actor
 from tickets.audit.explain import MILLION
-from tickets.models import ActivePolicy, Policy, PolicyEvent, Scope
+from tickets.models import ActivePolicy, Policy, Scope
+from tickets.policy.versions import like, with_states
 
 _ERRORS = {400: dict, 401: shapes.ErrorOut, 403: shapes.ErrorOut, 404: shapes.ErrorOut}
 
@@ -23,7 +23,7 @@ class PoliciesView(APIView):
     @extend_schema(operation_id="list_policies", responses={200: shapes.PolicyOut(many=True), **_ERRORS})
     def get(self, request: Request) -> Response:
         """The latest 200 versions, latest first."""
-        return Response([shapes.policy_out(policy, policy.state) for policy in _policies()[:200]])
+        return Response([shapes.policy_out(policy, policy.state) for policy in with_states()[:200]])
 
     @extend_schema(operation_id="draft_policy", request=shapes.PolicyIn, responses={201: shapes.PolicyOut, **_ERRORS})
     def post(self, request: Request) -> Response:
@@ -35,7 +35,7 @@ class PoliciesView(APIView):
         for name in ("threshold", "review_band"):
             if name in values:
                 values[name] = int(values[name] * MILLION)
-        policy = pipeline.draft_policy(_like_the_active_one() | values, actor(request), reason)
+        policy = pipeline.draft_policy(like(ActivePolicy.current()) | values, actor(request), reason)
         return Response(shapes.policy_out(policy, "draft"), status=201)
 
 
@@ -44,7 +44,7 @@ class PolicyView(APIView):
 
     @extend_schema(operation_id="get_policy", responses={200: shapes.PolicyOut, **_ERRORS})
     def get(self, request: Request, number: int) -> Response:
-        policy = _policies().get(number=number)
+        policy = with_states().get(number=number)
         return Response(shapes.policy_out(policy, policy.state))
 
 
@@ -59,16 +59,5 @@ class ActivateView(APIView):
         wish = shapes.ReasonIn(data=request.data)
         wish.is_valid(raise_exception=True)
         pipeline.activate_policy(Policy.objects.get(number=number), actor(request), wish.validated_data["reason"])
-        policy = _policies().get(number=number)
+        policy = with_states().get(number=number)
         return Response(shapes.policy_out(policy, policy.state))
-
-
-def _policies() -> QuerySet[Policy]:
-    latest = PolicyEvent.objects.filter(policy=OuterRef("pk")).order_by("-id").values("state")[:1]
-    return Policy.objects.select_related("model", "calibration").annotate(state=Subquery(latest))
-
-
-def _like_the_active_one() -> dict[str, object]:
-    active = ActivePolicy.current()
-    names = ("threshold", "review_band", "rubric", "model", "calibration", "style_ranges", "reply_floor")
-    return {name: getattr(active, name) for name in names}

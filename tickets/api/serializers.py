@@ -32,11 +32,12 @@ class TicketIn(Strict):
     subject = Line(max_length=SUBJECT_MAX)
     body = Text(max_length=BODY_MAX)
     requester = RequesterIn()
-    source = serializers.RegexField(r"^[a-z0-9][a-z0-9_.-]*\Z", max_length=32, default="api")
+    # mypy takes a field named source, model or errors for an attribute of the base class.
+    source = serializers.RegexField(r"^[a-z0-9][a-z0-9_.-]*\Z", max_length=32, default="api")  # type: ignore[assignment]
     external_id = Line(max_length=200, required=False)
     received_at = PastMoment(required=False)
 
-    def to_submission(self, live: bool = True) -> NewTicket:
+    def to_submission(self, *, live: bool = True) -> NewTicket:
         """Call after is_valid."""
         values = dict(self.validated_data)
         return NewTicket(**values.pop("requester"), **values, live=live)
@@ -69,7 +70,7 @@ class BulkLineOut(serializers.Serializer):
     id = serializers.IntegerField(required=False)
     url = serializers.CharField(required=False)
     state = serializers.ChoiceField(TICKET_STATES, required=False)
-    errors = serializers.DictField(required=False)
+    errors = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
 class EvidenceOut(serializers.Serializer):
@@ -107,7 +108,7 @@ class TicketOut(serializers.Serializer):
     state = serializers.ChoiceField(TICKET_STATES)
     queue = serializers.ChoiceField(Queue.choices, allow_null=True)
     subject = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     external_id = serializers.CharField(allow_null=True)
     received_at = serializers.DateTimeField()
     accepted_at = serializers.DateTimeField()

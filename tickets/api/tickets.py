@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from tickets import pipeline
 from tickets.api import serializers as shapes
-from tickets.api.keys import actor
+from tickets.api.keys import actor, key_of
 from tickets.api.parsing import BulkJSONParser, NDJSONParser
 from tickets.audit.explain import explain
 from tickets.flow.idempotency import Once
@@ -170,7 +170,7 @@ def _once(request: Request) -> Once | None:
     if not 1 <= len(value) <= IDEMPOTENCY_KEY_MAX or not all("!" <= character <= "~" for character in value):
         raise ValidationError({"Idempotency-Key": [f"Send 1 to {IDEMPOTENCY_KEY_MAX} printable ASCII characters."]})
     body = json.dumps(request.data, sort_keys=True, ensure_ascii=True)
-    return Once(request.auth, value, hashlib.sha256(body.encode()).hexdigest())
+    return Once(key_of(request), value, hashlib.sha256(body.encode()).hexdigest())
 
 
 def _checked(line: Any) -> shapes.TicketIn | Any:

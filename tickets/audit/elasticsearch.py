@@ -18,10 +18,10 @@ MAPPING: dict[str, Any] = {
         "at": {"type": "date_nanos"},
         "body": {"type": "keyword", "index": False, "doc_values": False},
         "needs_check": {"type": "boolean"},
-        **{name: _LONG for name in ("ticket", "score", "threshold", "confidence", "policy", "input_version")},
-        **{name: _LONG for name in ("milliseconds_total", "milliseconds_score")},
-        **{name: _KEYWORD for name in ("kind", "subject", "actor", "hash", "prev_hash", "verdict", "queue")},
-        **{name: _KEYWORD for name in ("previous_queue", "cause", "model")},
+        **dict.fromkeys(("ticket", "score", "threshold", "confidence", "policy", "input_version"), _LONG),
+        **dict.fromkeys(("milliseconds_total", "milliseconds_score"), _LONG),
+        **dict.fromkeys(("kind", "subject", "actor", "hash", "prev_hash", "verdict", "queue"), _KEYWORD),
+        **dict.fromkeys(("previous_queue", "cause", "model"), _KEYWORD),
     },
 }
 # create_doc cannot overwrite or delete: what was written stays as it was, even for the application itself.

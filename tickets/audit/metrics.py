@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min
 from prometheus_client import CollectorRegistry
@@ -53,7 +53,7 @@ def _flow() -> Iterator[Metric]:
     yield from (waiting, oldest)
 
 
-def _waiting_by_lane() -> list[tuple[int, int, object]]:
+def _waiting_by_lane() -> list[tuple[int, int, datetime]]:
     return list(Waiting.objects.values_list("lane").annotate(Count("pk"), Min("accepted_at")))
 
 

@@ -74,7 +74,7 @@ def index_of(entry: Entry) -> str:
 
 def document_of(entry: Entry) -> dict[str, Any]:
     """What is searchable about an entry, and its bytes as they were hashed."""
-    body = json.loads(entry.body)
+    body = json.loads(bytes(entry.body))
     document = {
         "seq": entry.seq,
         "at": moment(entry.at).isoformat(),

@@ -33,7 +33,7 @@ class Report:
     fault: Fault | None = None
 
 
-def verify(first: int = 1, last: int | None = None, progress: Callable[[int], None] = lambda count: None) -> Report:
+def verify(first: int = 1, last: int | None = None, progress: Callable[[int], object] = int) -> Report:
     """Checks hash, link, order, columns and derived decisions of entries `first` to `last` (None: the end)."""
     previous = _hash_before(first)
     seq = first - 1

@@ -10,7 +10,7 @@ SCHEMA = 1
 
 
 def encode(body: dict[str, Any]) -> bytes:
-    """UTF-8, keys sorted, no blanks. Raises TypeError for a float, a boolean or null: languages write them differently."""
+    """UTF-8, keys sorted, no blanks. Raises TypeError for floats, booleans and null: languages write them unalike."""
     _refuse_inexact(body)
     return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 

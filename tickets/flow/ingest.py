@@ -61,7 +61,7 @@ def ingest(submissions: Sequence[NewTicket], now: datetime) -> list[Accepted]:
 
 
 def add_input(ticket: Ticket, now: datetime) -> Input:
-    """The next version of a ticket's text after a message of its requester; what waited for the old one waits for it."""
+    """The next version of a ticket's text after a message of its requester; what waited for the old waits for it."""
     ticket.input_version += 1
     ticket.save(update_fields=["input_version"])
     bodies = ticket.messages.filter(author=Author.REQUESTER).values_list("body", flat=True)
@@ -124,7 +124,7 @@ def _store(submissions: Sequence[NewTicket], now: datetime) -> list[Ticket]:
     Input.objects.bulk_create(
         _input(ticket, compose(ticket.subject, [submission.body])) for submission, ticket in pairs
     )
-    Waiting.objects.bulk_create(_waiting(ticket, submission.live, now) for submission, ticket in pairs)
+    Waiting.objects.bulk_create(_waiting(ticket, now, live=submission.live) for submission, ticket in pairs)
     return tickets
 
 
@@ -160,7 +160,7 @@ def _input(ticket: Ticket, text: str) -> Input:
     )
 
 
-def _waiting(ticket: Ticket, live: bool, now: datetime) -> Waiting:
+def _waiting(ticket: Ticket, now: datetime, *, live: bool) -> Waiting:
     values = _waiting_values(now, deadline=settings.DEADLINE if live else None)
     return Waiting(ticket=ticket, input_version=ticket.input_version, **values)
 

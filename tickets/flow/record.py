@@ -43,7 +43,9 @@ def record(drafts: Sequence[Draft]) -> list[Entry]:
     Entry.objects.bulk_create(entries)
     if reasons:
         Reason.objects.bulk_create(reasons)
-    Decision.objects.bulk_create(decision_of(json.loads(entry.body)) for entry in entries if entry.kind in DECISIONS)
+    Decision.objects.bulk_create(
+        decision_of(json.loads(bytes(entry.body))) for entry in entries if entry.kind in DECISIONS
+    )
     head.save()
     return entries
 

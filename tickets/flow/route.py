@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tickets.flow.decide import Verdict
 from tickets.models import DecidedBy, Queue, Ticket
 
 ROUTED_FIELDS = ["queue", "decided_by", "needs_check", "decision", "routed_at", "respond_by"]
 """What routing and recording change on a ticket."""
 
 
-def route(ticket: Ticket, verdict: Queue, needs_check: bool, by: DecidedBy, now: datetime) -> None:
+def route(ticket: Ticket, verdict: Verdict, by: DecidedBy, now: datetime) -> None:
     """The queue an automatic verdict asks for; where a person has decided, the ticket stays where it is."""
     if ticket.decided_by_person:
         return
-    move(ticket, verdict, now)
+    move(ticket, verdict.queue, now)
     ticket.decided_by = by
-    ticket.needs_check = needs_check
+    ticket.needs_check = verdict.needs_check
 
 
 def move(ticket: Ticket, queue: Queue, now: datetime) -> None:

@@ -44,7 +44,7 @@ def settle(cases: Sequence[Case], policy: Policy, values: PolicyValues, now: dat
         verdict = decide(values, case.score)
         kind = kind_of(case.origin.cause)
         by = DecidedBy.FALLBACK if kind is Kind.FALLBACK else DecidedBy.MODEL
-        route(case.ticket, verdict.queue, verdict.needs_check, by, now)
+        route(case.ticket, verdict, by, now)
         drafts.append(_draft(case, policy, values, verdict, kind))
         _count(counts, case, kind)
     if cases:

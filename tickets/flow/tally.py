@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from django.db import connection
 
-from tickets.models import Tally
-
 LATENCY_BUCKETS_MS = (50, 100, 200, 320, 450, 1_000, 2_000, 5_000, 15_000, 60_000)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -17,13 +15,12 @@ def add(counts: Mapping[str, int]) -> None:
     """Adds to the totals in one statement. Call it while holding the head of the log: one order for everyone."""
     if not counts:
         return
-    table = connection.ops.quote_name(Tally._meta.db_table)
     values = ", ".join(["(%s, %s)"] * len(counts))
     parameters = [part for name in sorted(counts) for part in (name, counts[name])]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (name, value) VALUES {values} "  # noqa: S608  (a table name and placeholders)
-            f"ON CONFLICT (name) DO UPDATE SET value = {table}.value + excluded.value",
+            f"INSERT INTO tickets_tally (name, value) VALUES {values} "  # noqa: S608
+            "ON CONFLICT (name) DO UPDATE SET value = tickets_tally.value + excluded.value",
             parameters,
         )
 

@@ -95,7 +95,8 @@ def _json_row(line: int, raw: bytes, mapped: Mapped) -> Row:
         return Row(line, None, f"not JSON: {error}")
     if not isinstance(values, dict):
         return Row(line, None, "not a JSON object")
-    flat = values | (values.get("requester") if isinstance(values.get("requester"), dict) else {})
+    requester = values.get("requester")
+    flat = values | (requester if isinstance(requester, dict) else {})
     return _row(line, {name: flat.get(mapped.columns.get(name, name), "") for name in FIELDS}, mapped)
 
 

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
 from scoring.types import Model
 from tickets.flow.decide import millionths
 from tickets.flow.record import Draft
 from tickets.models import ActivePolicy, Calibration, Kind, Policy, PolicyEvent, PolicyState, User
+
+VALUES = ("threshold", "review_band", "rubric", "model", "calibration", "style_ranges", "reply_floor")
+
+
+def with_states() -> QuerySet[Any]:
+    """Every policy, latest first, with its state, and when, by whom and why it entered it: one query."""
+    latest = PolicyEvent.objects.filter(policy=OuterRef("pk")).order_by("-pk")
+    return Policy.objects.select_related("model", "calibration", "created_by").annotate(
+        state=Subquery(latest.values("state")[:1]),
+        state_at=Subquery(latest.values("at")[:1]),
+        state_by=Subquery(latest.values("user__username")[:1]),
+        state_reason=Subquery(latest.values("reason")[:1]),
+    )
+
+
+def like(policy: Policy) -> dict[str, Any]:
+    """The values of a policy, to draft the next one from."""
+    return {name: getattr(policy, name) for name in VALUES}
 
 
 def is_carried(policy: Policy, model: Model) -> bool:

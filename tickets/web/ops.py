@@ -14,10 +14,11 @@ from tickets import pipeline
 from tickets.audit.explain import exact
 from tickets.models import ActivePolicy, Policy, Role
 from tickets.models.policy import MILLION
+from tickets.policy.versions import like, with_states
 from tickets.web.authentication import role_required
 from tickets.web.fields import REASON_MAX, Line, Probability
 from tickets.web.figures import figures
-from tickets.web.policies import compare, like, with_states
+from tickets.web.policies import compare
 from tickets.web.requests import PersonRequest, actor
 
 _POLICIES_SHOWN = 200

@@ -1,15 +1,12 @@
-"""Policies as their pages need them: with their state, in words, and side by side."""
+"""Policies as their pages need them: in words, and side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from django.db.models import OuterRef, QuerySet, Subquery
 
 from tickets.audit.explain import exact
-from tickets.models import Policy, PolicyEvent
+from tickets.models import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +20,6 @@ class Value:
     @property
     def differs(self) -> bool:
         return self.now != self.then
-
-
-def with_states() -> QuerySet[Policy]:
-    """Every policy, latest first, with its state and who, when and why it entered it."""
-    latest = PolicyEvent.objects.filter(policy=OuterRef("pk")).order_by("-pk")
-    return Policy.objects.select_related("model", "calibration", "created_by").annotate(
-        state=Subquery(latest.values("state")[:1]),
-        state_at=Subquery(latest.values("at")[:1]),
-        state_by=Subquery(latest.values("user__username")[:1]),
-        state_reason=Subquery(latest.values("reason")[:1]),
-    )
-
-
-def like(policy: Policy) -> dict[str, Any]:
-    """The values of a policy, to draft the next one from."""
-    names = ("threshold", "review_band", "rubric", "model", "calibration", "style_ranges", "reply_floor")
-    return {name: getattr(policy, name) for name in names}
 
 
 def compare(active: Policy, other: Policy) -> Sequence[Value]:

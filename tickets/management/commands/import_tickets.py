@@ -66,7 +66,7 @@ class Command(BaseCommand):
         while chunk := list(islice(rows, _CHUNK)):
             bad = [row for row in chunk if row.ticket is None]
             if bad:
-                _append(report, bad, is_first=not counts.refused)
+                _append(report, bad, mode="a" if counts.refused else "w")
             accepted = pipeline.submit([row.ticket for row in chunk if row.ticket])
             counts.new += sum(result.created for result in accepted)
             counts.known += sum(not result.created for result in accepted)
@@ -92,9 +92,9 @@ def _pairs(arguments: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
-def _append(report: Path, rows: Iterable[Row], is_first: bool) -> None:
-    with report.open("w" if is_first else "a", encoding="utf-8", newline="") as file:
+def _append(report: Path, rows: Iterable[Row], mode: str) -> None:
+    with report.open(mode, encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        if is_first:
+        if mode == "w":
             writer.writerow(["line", "reason"])
         writer.writerows([row.line, row.problem.encode("utf-8", "replace").decode()] for row in rows)

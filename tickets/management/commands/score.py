@@ -77,12 +77,16 @@ def _parsed(number: int, line: bytes) -> str | dict[str, Any]:
     """The text to score, or an answer that says why there is none."""
     try:
         row = json.loads(line.decode("utf-8-sig"))
-        subject, body = row.get("subject", ""), row.get("body", "")
-        if not isinstance(subject, str) or not isinstance(body, str):
-            raise TypeError("subject and body must be strings")
+        subject, body = (_string(row.get(name, "")) for name in ("subject", "body"))
         return compose(subject, [body])
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return {"line": number, "error": f"not an object with subject and body: {error}"}
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("subject and body must be strings")
+    return value
 
 
 def _answer(policy: PolicyValues, text: str, score: Score) -> dict[str, Any]:

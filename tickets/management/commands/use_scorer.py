@@ -12,7 +12,7 @@ from tickets import pipeline
 from tickets.first_rows import register
 from tickets.flow.score import scorer_class
 from tickets.models import ActivePolicy
-from tickets.policy.versions import is_carried
+from tickets.policy.versions import is_carried, like
 
 
 class Command(BaseCommand):
@@ -30,11 +30,7 @@ class Command(BaseCommand):
         by = pipeline.Actor("command")
         with transaction.atomic():
             model, calibration = register(scorer.identity(), scorer.calibration())
-            values = {
-                name: getattr(active, name)
-                for name in ("threshold", "review_band", "rubric", "style_ranges", "reply_floor")
-            }
-            values |= {"model": model, "calibration": calibration}
+            values = like(active) | {"model": model, "calibration": calibration}
             policy = pipeline.draft_policy(values, by, options["reason"])
             pipeline.activate_policy(policy, by, options["reason"])
         self.stdout.write(f"Policy {policy.number} is active; it names {model} of {settings.SCORER}.")
