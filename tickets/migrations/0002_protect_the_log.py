@@ -36,7 +36,7 @@ KEYS = {"tickets_entry": "seq", "tickets_decision": "seq", "tickets_policy": "nu
 def protect(apps: Any, schema_editor: Any) -> None:
     postgresql = schema_editor.connection.vendor == "postgresql"
     if postgresql:
-        schema_editor.execute(POSTGRESQL_FUNCTION)
+        schema_editor.execute(POSTGRESQL_FUNCTION, params=None)  # its percent signs are not placeholders
     for table in WRITTEN_ONCE:
         for statement in POSTGRESQL if postgresql else SQLITE:
             schema_editor.execute(statement.format(table=table, key=KEYS[table]))
