@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.installation import Installation, embedded
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -26,7 +20,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ELSEWHERE = ("DATABASE_URL", "BROKER_URL", "ELASTICSEARCH_URL", "HTTPS", "PROXY_COUNT", "ALLOWED_HOSTS")
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SEED = """
 from datetime import timedelta
@@ -37,53 +30,14 @@ pipeline.score_waiting("test", timedelta(seconds=60))
 """
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running installation. `shell` runs Python in a process of its own beside the server."""
-
-    url: str
-    environment: dict[str, str]
-
-    def __str__(self) -> str:
-        return self.url
-
-    def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def shell(self, code: str) -> str:
-        return self.manage("shell", "-v0", "-c", code)
-
-
 @pytest.fixture(scope="package")
-def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    var = tmp_path_factory.mktemp("site")
-    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | {
-        "VAR_DIR": str(var),
-        "DEMO": "1",
-        "SCORER": "scoring.keyword.Keyword",
-        "LOG_LEVEL": "WARNING",
-    }
-    site = Site(f"http://127.0.0.1:{port}", environment)
-    site.manage("migrate", "-v0")
-    site.manage("demo")
-    site.shell(SEED)
-    with (var / "server.log").open("w") as log:
-        command = [sys.executable, "-m", "gunicorn", "triage.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "8"]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_until_alive(site.url)
-            yield site
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The demo and hostile tickets, decided by the keyword rules; no worker runs beside it."""
+    with embedded(tmp_path_factory.mktemp("site"), DEMO="1", SCORER="scoring.keyword.Keyword") as site:
+        site.manage("demo")
+        site.shell(SEED)
+        site.start("web")
+        yield site
 
 
 @pytest.fixture(scope="package")
@@ -101,7 +55,9 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture(params=["1440x900"])
-def page(request: pytest.FixtureRequest, browser: Browser, live_site: Site, complaints: list[str]) -> Iterator[Page]:
+def page(
+    request: pytest.FixtureRequest, browser: Browser, live_site: Installation, complaints: list[str]
+) -> Iterator[Page]:
     """A fresh person's browser; the test fails if any page logged an error or broke the content security policy."""
     width, height = map(int, request.param.split("x"))
     context = browser.new_context(base_url=live_site.url, viewport={"width": width, "height": height})
@@ -120,13 +76,3 @@ def log_in(page: Page, name: str) -> None:
     page.get_by_label("Password").fill(f"{name}-demo")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
-
-
-def _wait_until_alive(url: str) -> None:
-    for _ in range(150):
-        try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer in 15 seconds")

@@ -6,7 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import NARROW, WIDE, Site, log_in
+from tests.browser.conftest import NARROW, WIDE, log_in
+from tests.installation import Installation
 
 PAGES = {
     "": ["/login/", "/new/"],
@@ -22,7 +23,7 @@ STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("person", PAGES)
 def test_pages_are_accessible_and_fit(
-    person: str, viewport: dict[str, int], scheme: str, browser: Browser, live_site: Site
+    person: str, viewport: dict[str, int], scheme: str, browser: Browser, live_site: Installation
 ) -> None:
     context = browser.new_context(base_url=live_site.url, viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
     context.set_default_timeout(10_000)

@@ -7,18 +7,21 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, log_in
+from tests.browser.conftest import log_in
 from tests.browser.seed import SCRIPT
+from tests.installation import Installation
 
 BOTH_WIDTHS = pytest.mark.parametrize("page", ["1440x900", "390x844"], indirect=True)
 
 
-def new_urgent(site: Site, subject: str) -> int:
+def new_urgent(site: Installation, subject: str) -> int:
     return int(site.shell(f"from tests.browser.seed import urgent_ticket; print(urgent_ticket({subject!r}))"))
 
 
 @BOTH_WIDTHS
-def test_an_agent_moves_a_ticket_with_a_reason_and_takes_it_back_by_keyboard_alone(page: Page, live_site: Site) -> None:
+def test_an_agent_moves_a_ticket_with_a_reason_and_takes_it_back_by_keyboard_alone(
+    page: Page, live_site: Installation
+) -> None:
     ticket = new_urgent(live_site, "Moved by keyboard")
     log_in(page, "agent")
     page.locator(f"li[data-ticket='{ticket}']").wait_for()
@@ -40,7 +43,7 @@ def test_an_agent_moves_a_ticket_with_a_reason_and_takes_it_back_by_keyboard_alo
     expect(page.locator(f"li.selected[data-ticket='{ticket}']")).to_be_visible()
 
 
-def test_one_key_confirms_from_the_list_and_the_selection_stays(page: Page, live_site: Site) -> None:
+def test_one_key_confirms_from_the_list_and_the_selection_stays(page: Page, live_site: Installation) -> None:
     ticket = new_urgent(live_site, "Confirmed from the list")
     log_in(page, "agent")
     page.locator(f"#t{ticket}").focus()
@@ -49,7 +52,7 @@ def test_one_key_confirms_from_the_list_and_the_selection_stays(page: Page, live
     expect(page.locator(f"li.selected[data-ticket='{ticket}']")).to_contain_text("person")
 
 
-def test_a_new_ticket_appears_within_two_seconds_and_the_selection_stays(page: Page, live_site: Site) -> None:
+def test_a_new_ticket_appears_within_two_seconds_and_the_selection_stays(page: Page, live_site: Installation) -> None:
     log_in(page, "agent")
     page.keyboard.press("j")
     selected = page.locator("li.selected").get_attribute("data-ticket")
@@ -59,7 +62,7 @@ def test_a_new_ticket_appears_within_two_seconds_and_the_selection_stays(page: P
     expect(page.locator("li.selected a.subject")).to_be_focused()
 
 
-def test_nothing_moves_under_the_pointer(page: Page, live_site: Site) -> None:
+def test_nothing_moves_under_the_pointer(page: Page, live_site: Installation) -> None:
     log_in(page, "agent")
     page.locator(".queue.urgent li").first.hover()
     ticket = new_urgent(live_site, "Waits for the hand to go")

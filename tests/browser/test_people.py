@@ -6,7 +6,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, log_in
+from tests.browser.conftest import log_in
+from tests.installation import Installation
 
 
 def test_a_customer_gets_a_reference_number(page: Page) -> None:
@@ -52,7 +53,7 @@ def test_an_auditor_sees_that_the_hash_matches(page: Page) -> None:
     expect(page.get_by_text("The recomputed hash matches.")).to_be_visible()
 
 
-def test_the_address_of_a_search_is_the_same_in_every_zone(page: Page, live_site: Site) -> None:
+def test_the_address_of_a_search_is_the_same_in_every_zone(page: Page, live_site: Installation) -> None:
     code = "from tickets.models import User; User.objects.filter(username='auditor').update(time_zone='Europe/Berlin')"
     live_site.shell(code)
     log_in(page, "auditor")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -13,36 +12,18 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.factories import acting, fallen_back, person
 from tickets import pipeline
-from tickets.flow.ingest import NewTicket
-from tickets.models import Decision, Entry, Kind, LogHead, Queue, Role, Ticket, User, Waiting
-from tickets.pipeline import Actor
+from tickets.models import Decision, Entry, Kind, LogHead, Queue, Role, Ticket, User
 from tickets.web.queues import PAGE
 
 pytestmark = pytest.mark.django_db
-URGENT = "URGENT production outage, payments failing, data loss right now"
-
-
-def person(role: str) -> User:
-    user = User.objects.create_user(f"some-{role}", password="a long password")
-    user.groups.add(Group.objects.get(name=role))
-    return user
 
 
 def logged_in(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="tickets.web.authentication.PeopleBackend")
     return client
-
-
-def decided(count: int, body: str = URGENT) -> list[Ticket]:
-    """Tickets the keyword rules decided."""
-    accepted = pipeline.submit(
-        [NewTicket(subject=f"Ticket {n}", body=body, email=f"{n}@example.com", source="api") for n in range(count)]
-    )
-    Waiting.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
-    pipeline.fall_back()
-    return list(Ticket.objects.filter(pk__in=[one.ticket.pk for one in accepted]).order_by("pk"))
 
 
 def queries(client: Client, path: str) -> int:
@@ -57,16 +38,16 @@ def queries(client: Client, path: str) -> int:
 )
 def test_a_page_needs_as_many_queries_for_many_rows_as_for_few(role: str, path: str) -> None:
     client = logged_in(person(role))
-    decided(2)
+    fallen_back(2)
     client.get(path)
     few = queries(client, path)
-    decided(PAGE + 5)
+    fallen_back(PAGE + 5)
     assert queries(client, path) == few
 
 
 def test_a_ticket_needs_as_many_queries_for_a_long_story_as_for_a_short_one() -> None:
-    user, ticket = person("agent"), decided(1)[0]
-    client, by = logged_in(user), Actor(f"user:{user.pk}", user)
+    user, ticket = person("agent"), fallen_back(1)[0]
+    client, by = logged_in(user), acting(user)
     pipeline.override(ticket.pk, Queue.STANDARD, by, "first")
     few = queries(client, f"/tickets/{ticket.pk}/")
     for _ in range(5):
@@ -76,14 +57,14 @@ def test_a_ticket_needs_as_many_queries_for_a_long_story_as_for_a_short_one() ->
 
 
 def test_one_entry_needs_at_most_eight_queries() -> None:
-    user, ticket = person("auditor"), decided(1)[0]
-    entry = pipeline.override(ticket.pk, Queue.STANDARD, Actor(f"user:{user.pk}", user), "no outage")
+    user, ticket = person("auditor"), fallen_back(1)[0]
+    entry = pipeline.override(ticket.pk, Queue.STANDARD, acting(user), "no outage")
     assert queries(logged_in(user), f"/audit/decisions/{entry.seq}/") <= 8
 
 
 def test_asking_again_where_nothing_changed_answers_nothing_and_costs_little() -> None:
     client = logged_in(person("agent"))
-    decided(3)
+    fallen_back(3)
     version = client.get("/").context["board"].version
     with CaptureQueriesContext(connection) as captured:
         assert client.get(f"/queues/lists/?version={version}").status_code == 204
@@ -92,7 +73,7 @@ def test_asking_again_where_nothing_changed_answers_nothing_and_costs_little() -
 
 def test_pages_of_a_queue_show_each_ticket_once() -> None:
     client = logged_in(person("agent"))
-    tickets = decided(PAGE * 2 + 3)
+    tickets = fallen_back(PAGE * 2 + 3)
     Ticket.objects.update(respond_by=timezone.now())
     seen, address = [], "/"
     while address:
@@ -131,20 +112,20 @@ def test_who_may_not_or_asks_for_nonsense_is_told(role: str, path: str, status: 
 
 @pytest.mark.parametrize("verb", ["override", "confirm", "undo"])
 def test_an_auditor_decides_nothing(verb: str) -> None:
-    ticket, before = decided(1)[0], LogHead.objects.get().seq
+    ticket, before = fallen_back(1)[0], LogHead.objects.get().seq
     values = {"queue": "standard", "reason": "because"}
     assert logged_in(person("auditor")).post(f"/tickets/{ticket.pk}/{verb}/", values).status_code == 403
     assert LogHead.objects.get().seq == before
 
 
 def test_what_review_refuses_is_told_on_the_page() -> None:
-    client, ticket = logged_in(person("agent")), decided(1)[0]
+    client, ticket = logged_in(person("agent")), fallen_back(1)[0]
     answer = client.post(f"/tickets/{ticket.pk}/undo/", follow=True)
     assert "nothing to undo" in answer.content.decode()
 
 
 def test_a_page_elsewhere_is_never_gone_back_to() -> None:
-    client, ticket = logged_in(person("agent")), decided(1)[0]
+    client, ticket = logged_in(person("agent")), fallen_back(1)[0]
     answer = client.post(f"/tickets/{ticket.pk}/confirm/", {"next": "https://evil.example/"})
     assert answer["Location"] == f"/tickets/{ticket.pk}/"
 
@@ -182,13 +163,13 @@ def test_a_reference_number_cannot_be_guessed() -> None:
 
 
 def test_filters_find_decisions_and_the_address_is_stable() -> None:
-    ticket = decided(3)[0]
+    ticket = fallen_back(3)[0]
     rows = logged_in(person("auditor")).get(f"/audit/?ticket={ticket.pk}&kind=fallback&score_min=0.5").context["rows"]
     assert [decision.ticket_id for decision, _ in rows] == [ticket.pk]
 
 
 def test_a_changed_entry_is_shown_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    decided(1)
+    fallen_back(1)
     seq = Decision.objects.get().seq
     changed = Entry.objects.get(pk=seq)
     changed.body = bytes(changed.body).replace(b'"urgent"', b'"standard"')
