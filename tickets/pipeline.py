@@ -155,12 +155,23 @@ def put_back(held: Claim, error: ScoringFailed) -> None:
     with transaction.atomic():
         rows = list(Waiting.objects.select_for_update().filter(claim=held.token))
         now = database_now()
-        given_up = [row.pk for row in rows if row.attempts >= scoring_step.MAX_CLAIMS]
         for row in rows:
             row.claim, row.available_at = 0, now + timedelta(seconds=2**row.attempts - 1)
         Waiting.objects.bulk_update(rows, ["claim", "available_at"])
+    log.warning("scoring_failed", tickets=list(held.ticket_ids), error=str(error))
+
+
+def give_up() -> list[int]:
+    """Tickets that the fallback decided and no model will: too many claims failed or never came back. By id."""
+    with transaction.atomic():
+        spent = Waiting.objects.filter(
+            cause=Cause.LATE, attempts__gte=scoring_step.MAX_CLAIMS, available_at__lte=database_now()
+        )
+        given_up = list(spent.select_for_update().values_list("pk", flat=True))
         Waiting.objects.filter(pk__in=given_up).delete()
-    log.warning("scoring_failed", tickets=list(held.ticket_ids), given_up=given_up, error=str(error))
+    if given_up:
+        log.error("given_up", tickets=given_up, consequence="the decision of the keyword rules stays")
+    return given_up
 
 
 def fall_back(limit: int = 200) -> int:

@@ -90,7 +90,7 @@ def score(held: Claim) -> Scored:
 
 def _in_turn(now: datetime, limit: int) -> list[Waiting]:
     """Rows in turn, locked. A row that failed before goes alone, so that it can spoil no batch again."""
-    may_be_claimed = Q(attempts__lt=MAX_FAILED_CLAIMS) | Q(cause=Cause.LATE)
+    may_be_claimed = Q(attempts__lt=MAX_FAILED_CLAIMS) | Q(cause=Cause.LATE, attempts__lt=MAX_CLAIMS)
     rows = list(
         Waiting.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
         .filter(may_be_claimed, available_at__lte=now)

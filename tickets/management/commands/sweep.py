@@ -57,6 +57,7 @@ def _round(number: int) -> int:
     while count := pipeline.fall_back():
         decided += count
         log.warning("fell_back", count=count)
+    pipeline.give_up()
     # A knock now and then even when nothing waits: it is also how a worker comes to say that it is alive.
     idle = number % _HEARTBEAT_EVERY != 0
     if not idle or Waiting.objects.filter(available_at__lte=database_now()).exists():

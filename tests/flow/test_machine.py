@@ -1,0 +1,199 @@
+"""Whatever happens in whatever order: each version of a text is decided once, a person's word is last, the chain holds."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.factories import CALM, SOON, URGENT, acting, end_leases, new_ticket, pass_deadlines, person
+from tickets import pipeline
+from tickets.audit.verify import verify
+from tickets.flow import score
+from tickets.flow.review import ReviewRefused
+from tickets.flow.score import Claim, ScoringFailed
+from tickets.models import ActivePolicy, Decision, Policy, Queue, Ticket, Waiting
+from tickets.models.entry import AUTOMATIC
+from tickets.policy.versions import like
+
+TEXTS = st.sampled_from([URGENT, CALM, "?", "Es brennt im Serverraum", "💥" * 40])
+QUEUES = st.sampled_from(list(Queue))
+
+
+class Flow(RuleBasedStateMachine):
+    tickets = Bundle("tickets")
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        # One transaction an example, rolled back at its end: the log itself cannot be emptied.
+        self.transaction = transaction.atomic()
+        self.transaction.__enter__()
+        self.model = score.scorer().model
+        self.words: dict[int, list[str]] = {}
+
+    @initialize()
+    def somebody(self) -> None:
+        self.agent = acting(person("agent"))
+
+    @rule(target=tickets, text=TEXTS, live=st.booleans(), external_id=st.sampled_from([None, "a", "b"]))
+    def submit(self, text: str, live: bool, external_id: str | None) -> int:
+        return pipeline.submit([new_ticket(text, live=live, external_id=external_id)])[0].ticket.pk
+
+    @rule(ticket=tickets, text=TEXTS)
+    def requester_writes_again(self, ticket: int, text: str) -> None:
+        pipeline.add_message(ticket, text)
+
+    @rule(target=claims, worker=st.sampled_from(["one", "two"]))
+    def worker_claims(self, worker: str) -> Claim | None:
+        return pipeline.claim(worker, self.model)
+
+    @rule(claim=claims)
+    def worker_settles(self, claim: Claim | None) -> None:
+        """A claim stays in its bundle: a worker may come back long after its lease, or settle twice."""
+        if claim is not None:
+            pipeline.settle_claim(claim, score.score(claim), self.model, "test")
+
+    @rule(claim=consumes(claims))
+    def worker_dies(self, claim: Claim | None) -> None:
+        """Nothing tells the database."""
+
+    @rule(claim=claims)
+    def scorer_fails(self, claim: Claim | None) -> None:
+        if claim is not None:
+            pipeline.put_back(claim, ScoringFailed("out of memory"))
+
+    @rule()
+    def leases_end(self) -> None:
+        end_leases()
+
+    @rule()
+    def deadlines_pass(self) -> None:
+        pass_deadlines()
+
+    @rule()
+    def sweep(self) -> None:
+        pipeline.fall_back()
+        pipeline.give_up()
+
+    @rule(ticket=tickets, queue=QUEUES)
+    def agent_overrides(self, ticket: int, queue: Queue) -> None:
+        self._say(ticket, lambda: pipeline.override(ticket, queue, self.agent, "I know better"))
+
+    @rule(ticket=tickets)
+    def agent_confirms(self, ticket: int) -> None:
+        self._say(ticket, lambda: pipeline.confirm(ticket, self.agent))
+
+    @rule(ticket=tickets)
+    def agent_undoes(self, ticket: int) -> None:
+        try:
+            pipeline.undo(ticket, self.agent)
+        except ReviewRefused:
+            return
+        self.words[ticket].pop()
+
+    @rule(threshold=st.integers(0, 1_000_000))
+    def ops_activate(self, threshold: int) -> None:
+        draft = pipeline.draft_policy(like(ActivePolicy.current()) | {"threshold": threshold}, self.agent, "tuning")
+        pipeline.activate_policy(draft, self.agent, "tuning")
+
+    @rule()
+    def ops_roll_back(self) -> None:
+        first = Policy.objects.order_by("number").first()
+        assert first is not None
+        if ActivePolicy.current() != first:
+            pipeline.activate_policy(first, self.agent, "back")
+
+    @invariant()
+    def no_automatic_decision_is_made_twice(self) -> None:
+        made = list(
+            Decision.objects.filter(kind__in=AUTOMATIC).values_list(
+                "ticket_id", "input_version", "policy_number", "cause"
+            )
+        )
+        assert len(made) == len(set(made))
+        by_model = [(ticket, version) for ticket, version, _, cause in made if cause in ("new", "message", "late")]
+        assert len(by_model) == len(set(by_model)), "two model scores for one version of a text"
+
+    @invariant()
+    def urgent_is_what_scores_above_the_threshold_of_its_time(self) -> None:
+        for decision in Decision.objects.filter(kind__in=AUTOMATIC):
+            assert decision.score is not None and decision.threshold is not None
+            assert (decision.verdict == Queue.URGENT) == (decision.score > decision.threshold)
+
+    @invariant()
+    def a_persons_word_is_last(self) -> None:
+        for ticket, words in self.words.items():
+            if words:
+                found = Ticket.objects.get(pk=ticket)
+                assert (found.queue, found.decided_by) == (words[-1], "person")
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        undecided = Ticket.objects.filter(queue="").values_list("pk", flat=True)
+        assert set(undecided) <= set(Waiting.objects.values_list("pk", flat=True))
+
+    @invariant()
+    def the_chain_holds(self) -> None:
+        assert verify().fault is None
+
+    def teardown(self) -> None:
+        try:
+            self._workers_catch_up()
+            self._every_latest_version_is_decided()
+        finally:
+            transaction.set_rollback(True)
+            self.transaction.__exit__(None, None, None)
+
+    def _workers_catch_up(self) -> None:
+        for _ in range(40):
+            end_leases()
+            pipeline.score_waiting("test", SOON)
+            pipeline.fall_back()
+            pipeline.give_up()
+            if not Waiting.objects.exists():
+                return
+        raise AssertionError("something waits for ever")
+
+    def _every_latest_version_is_decided(self) -> None:
+        for ticket in Ticket.objects.all():
+            versions = Decision.objects.filter(
+                ticket_id=ticket.pk, kind__in=AUTOMATIC, input_version=ticket.input_version
+            )
+            assert versions.exists(), f"version {ticket.input_version} of ticket {ticket.pk} was never decided"
+        self.the_chain_holds()
+
+    def _say(self, ticket: int, review: object) -> None:
+        try:
+            entry = review()  # type: ignore[operator]
+        except ReviewRefused:
+            return
+        self.words.setdefault(ticket, []).append(json_queue(entry))
+
+
+def json_queue(entry: object) -> str:
+    return str(Decision.objects.get(pk=entry.seq).queue)  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db
+def test_any_order_of_events_keeps_the_promises() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Flow,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        ),
+    )
