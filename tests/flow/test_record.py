@@ -50,9 +50,9 @@ class TestChain:
 
     def test_what_is_rolled_back_leaves_no_gap(self) -> None:
         before = LogHead.objects.get().seq
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             record([Draft(Kind.EXPORTED, "log", "test")])
-            _ = 1 // 0
+            transaction.set_rollback(True)
         assert record([Draft(Kind.EXPORTED, "log", "test")])[0].seq == before + 1
 
     def test_time_never_runs_backwards_in_the_log(self) -> None:
