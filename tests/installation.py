@@ -182,7 +182,8 @@ def empty_elasticsearch() -> None:
     from elasticsearch import Elasticsearch
 
     with Elasticsearch(os.environ["ELASTICSEARCH_ADMIN_URL"]) as admin:
-        admin.indices.delete(index="triage-decisions-g*", ignore_unavailable=True, expand_wildcards="all")
+        for index in admin.indices.get(index="triage-decisions-g*"):
+            admin.indices.delete(index=index)
 
 
 def empty_redis() -> None:

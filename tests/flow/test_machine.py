@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -10,21 +11,23 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
 
+from scoring.types import Request
 from tests.factories import CALM, SOON, URGENT, acting, end_leases, new_ticket, pass_deadlines, person
 from tickets import pipeline
 from tickets.audit.verify import verify
 from tickets.flow import score
 from tickets.flow.review import ReviewRefused
 from tickets.flow.score import Claim, ScoringFailed
-from tickets.models import ActivePolicy, Decision, Entry, Policy, Queue, Ticket, Waiting
+from tickets.models import ActivePolicy, Decision, Entry, Input, Kind, Policy, Queue, Ticket, Waiting
 from tickets.models.entry import AUTOMATIC
 from tickets.policy.versions import like
 
@@ -44,9 +47,11 @@ class Flow(RuleBasedStateMachine):
         self.model = score.scorer().model
         self.words: dict[int, list[str]] = {}
 
-    @initialize()
-    def somebody(self) -> None:
+    @initialize(target=tickets, texts=st.lists(TEXTS, min_size=2, max_size=4))
+    def a_morning(self, texts: list[str]) -> MultipleResults[int]:
         self.agent = acting(person("agent"))
+        accepted = pipeline.submit([new_ticket(text, live=number != 1) for number, text in enumerate(texts)])
+        return multiple(*(one.ticket.pk for one in accepted))
 
     @rule(target=tickets, text=TEXTS, live=st.booleans(), external_id=st.sampled_from([None, "a", "b"]))
     def submit(self, text: str, live: bool, external_id: str | None) -> int:
@@ -57,23 +62,19 @@ class Flow(RuleBasedStateMachine):
         pipeline.add_message(ticket, text)
 
     @rule(target=claims, worker=st.sampled_from(["one", "two"]))
-    def worker_claims(self, worker: str) -> Claim | None:
-        return pipeline.claim(worker, self.model)
+    def worker_claims(self, worker: str) -> MultipleResults[Claim]:
+        """A claim that no other rule takes up is a worker that died: nothing tells the database."""
+        claim = pipeline.claim(worker, self.model)
+        return multiple(claim) if claim else multiple()
 
     @rule(claim=claims)
-    def worker_settles(self, claim: Claim | None) -> None:
-        """A claim stays in its bundle: a worker may come back long after its lease, or settle twice."""
-        if claim is not None:
-            pipeline.settle_claim(claim, score.score(claim), self.model, "test")
-
-    @rule(claim=consumes(claims))
-    def worker_dies(self, claim: Claim | None) -> None:
-        """Nothing tells the database."""
+    def worker_settles(self, claim: Claim) -> None:
+        """The claim stays in its bundle: a worker may come back long after its lease, or settle twice."""
+        pipeline.settle_claim(claim, score.score(claim), self.model, "test")
 
     @rule(claim=claims)
-    def scorer_fails(self, claim: Claim | None) -> None:
-        if claim is not None:
-            pipeline.put_back(claim, ScoringFailed("out of memory"))
+    def scorer_fails(self, claim: Claim) -> None:
+        pipeline.put_back(claim, ScoringFailed("out of memory"))
 
     @rule()
     def leases_end(self) -> None:
@@ -152,6 +153,7 @@ class Flow(RuleBasedStateMachine):
         try:
             self._workers_catch_up()
             self._every_latest_version_is_decided()
+            self._every_score_is_of_the_text_it_names()
         finally:
             transaction.set_rollback(True)
             self.transaction.__exit__(None, None, None)
@@ -173,6 +175,13 @@ class Flow(RuleBasedStateMachine):
             )
             assert versions.exists(), f"version {ticket.input_version} of ticket {ticket.pk} was never decided"
         self.the_chain_holds()
+
+    def _every_score_is_of_the_text_it_names(self) -> None:
+        texts = {(text.ticket_id, text.version): text.text for text in Input.objects.all()}
+        margins = {text: score.scorer().score([Request(text)])[0].margin for text in set(texts.values())}
+        for decision in Decision.objects.filter(kind__in=(Kind.SCORED, Kind.RESCORED)).select_related("entry"):
+            margin = json.loads(bytes(decision.entry.body))["margin"] / 1_000_000
+            assert margin == pytest.approx(margins[texts[decision.ticket_id, decision.input_version]], abs=1e-3)
 
     def _say(self, ticket: int, review: Callable[[], Entry]) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from tickets.models.clock import moment
 GENERATION = 1
 ALIAS = "triage-decisions"
 BATCH = 1_000
-_CREATED, _PRESENT = 201, 409
+_CREATED, _PRESENT, _REFUSED = 201, 409, 400
 
 log = structlog.get_logger(__name__)
 
@@ -50,15 +51,20 @@ def ship_batch(elasticsearch: Elasticsearch) -> int:
     entries = list(Entry.objects.filter(seq__gt=through).order_by("seq")[:BATCH])
     if not entries:
         return 0
-    answer = elasticsearch.bulk(operations=_operations(entries))
-    failures = _failures(entries, answer["items"])
+    results = [item["create"] for item in elasticsearch.bulk(operations=_operations(entries))["items"]]
+    answered = list(takewhile(lambda pair: _is_final(pair[1]), zip(entries, results, strict=True)))
+    if not answered:
+        log.warning("shipping_paused", error=json.dumps(results[0])[:300], consequence="sweep will try again")
+        return 0
+    failures = _failures(answered)
     with transaction.atomic():
         ShippingFailure.objects.bulk_create(
             failures, update_conflicts=True, unique_fields=["seq"], update_fields=["error", "at"]
         )
         # Never backwards: another shipper may be further.
-        Shipping.objects.filter(pk=1, shipped_through__lt=entries[-1].seq).update(shipped_through=entries[-1].seq)
-    return len(entries)
+        last = answered[-1][0].seq
+        Shipping.objects.filter(pk=1, shipped_through__lt=last).update(shipped_through=last)
+    return len(answered)
 
 
 def unshipped() -> int:
@@ -109,11 +115,15 @@ def _operations(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return operations
 
 
-def _failures(entries: Sequence[Entry], items: Sequence[dict[str, Any]]) -> list[ShippingFailure]:
+def _is_final(result: dict[str, Any]) -> bool:
+    """Whether asking again would bring the same answer. A full disk, a blocked index or a full queue will pass."""
+    return result["status"] in (_CREATED, _PRESENT, _REFUSED)
+
+
+def _failures(answered: Sequence[tuple[Entry, dict[str, Any]]]) -> list[ShippingFailure]:
     failures = []
-    for entry, item in zip(entries, items, strict=True):
-        result = item["create"]
-        if result["status"] not in (_CREATED, _PRESENT):
+    for entry, result in answered:
+        if result["status"] == _REFUSED:
             error = json.dumps(result.get("error", {}))[:500]
             failures.append(ShippingFailure(seq=entry.seq, error=error))
             log.error("not_shipped", seq=entry.seq, error=error)

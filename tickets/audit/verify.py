@@ -72,7 +72,10 @@ def _what_is_wrong(entry: Entry, seq: int, previous: str, decision: Decision | N
     raw = bytes(entry.body)
     if (computed := chain_hash(previous, raw)) != entry.hash:
         return f"hash is {entry.hash}, but its bytes give {computed}"
-    body = json.loads(raw)
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        return f"its bytes are no JSON: {error}"
     for name in ("seq", "at", "kind", "subject", "actor"):
         if getattr(entry, name) != body[name]:
             return f"column {name} is {getattr(entry, name)!r}, but the bytes say {body[name]!r}"
