@@ -238,6 +238,7 @@ def undo(ticket_id: int, by: Actor) -> Entry:
 def draft_policy(values: dict[str, Any], by: Actor, reason: str) -> Policy:
     """A new numbered version of how we decide; it decides nothing until it is activated."""
     with transaction.atomic():
+        ActivePolicy.locked()
         policy = versions.create(values, by.user, reason)
         record([versions.created_draft(policy, by.name)])
     return policy

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tickets import pipeline
+from tickets.api.fields import printable
 from tickets.api.keys import actor
 from tickets.api.serializers import DecisionOut, ErrorOut
 from tickets.audit.explain import MILLION
@@ -33,6 +36,12 @@ class ByLog(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def get_page_size(self, request: Request) -> int:
+        wanted = request.query_params.get(self.page_size_query_param, str(self.page_size))
+        if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= self.max_page_size):
+            raise ValidationError({self.page_size_query_param: [f"Write a number from 1 to {self.max_page_size}."]})
+        return int(wanted)
 
 
 class DecisionFilter(django_filters.FilterSet):
@@ -59,6 +68,12 @@ class DecisionFilter(django_filters.FilterSet):
         return queryset.filter(score__lte=int(value * MILLION))
 
 
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_decisions",
+        responses={200: DecisionOut(many=True), 400: dict, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut},
+    )
+)
 class DecisionsView(ListAPIView):
     """Decisions, latest first. Filter by anything a decision is made of."""
 
@@ -68,6 +83,12 @@ class DecisionsView(ListAPIView):
     pagination_class = ByLog
     filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
     filterset_class = DecisionFilter
+
+    def filter_queryset(self, queryset: QuerySet[Decision]) -> QuerySet[Decision]:
+        known = {*DecisionFilter.base_filters, ByLog.cursor_query_param, ByLog.page_size_query_param}
+        if unknown := sorted(set(self.request.query_params) - known):
+            raise ValidationError({printable(name): ["There is no such filter."] for name in unknown})
+        return super().filter_queryset(queryset)
 
 
 class ExportView(APIView):

@@ -21,7 +21,7 @@ class Strict(serializers.Serializer):
     def to_internal_value(self, data: Any) -> Any:
         unknown = set(data) - set(self.fields) if isinstance(data, dict) else ()
         if unknown:
-            raise serializers.ValidationError({_printable(name): ["Unknown field."] for name in sorted(unknown)})
+            raise serializers.ValidationError({printable(name): ["Unknown field."] for name in sorted(unknown)})
         return super().to_internal_value(data)
 
 
@@ -72,7 +72,7 @@ class PastMoment(serializers.DateTimeField):
         return moment
 
 
-def _printable(name: object) -> str:
+def printable(name: object) -> str:
     """A field name as it may stand in an answer: short, without surrogates or control characters."""
     text = str(name)[:100].encode("utf-8", "replace").decode()
     return "".join(character for character in text if unicodedata.category(character)[0] != "C") or "(unprintable)"

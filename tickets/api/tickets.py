@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -72,6 +72,8 @@ class BulkView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Submit up to 1,000 tickets in 16 MiB. Each line stands alone and gets its own result, in order."""
+        if not isinstance(request.data, list):
+            raise ParseError("The body is empty.")
         checked = [_checked(line) for line in request.data]
         valid = [line.to_submission() for line in checked if isinstance(line, shapes.TicketIn)]
         accepted = iter(pipeline.submit(valid)) if valid else iter(())

@@ -1,10 +1,11 @@
 """Addresses under /api/v1/."""
 
 from csp.decorators import csp_update
-from django.urls import path
+from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from tickets.api import decisions, policies, tickets
+from tickets.api.errors import not_found
 
 # The documentation page's own script draws with inline styles and data: images.
 _docs = csp_update({"style-src": ["'self'", "'unsafe-inline'"], "img-src": ["'self'", "data:"]})(
@@ -26,4 +27,5 @@ urlpatterns = [
     path("policies/<int:number>/activate/", policies.ActivateView.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", _docs, name="docs"),
+    re_path("", not_found),
 ]

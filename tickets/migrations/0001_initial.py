@@ -188,7 +188,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Policy',
             fields=[
-                ('number', models.AutoField(primary_key=True, serialize=False)),
+                ('number', models.PositiveIntegerField(primary_key=True, serialize=False)),
                 ('threshold', models.PositiveIntegerField()),
                 ('review_band', models.PositiveIntegerField()),
                 ('rubric', models.TextField()),

@@ -47,7 +47,8 @@ class Calibration(models.Model):
 class Policy(models.Model):
     """How we decide, under one number. threshold and review_band in millionths; band: distance from the threshold."""
 
-    number = models.AutoField(primary_key=True)
+    # Counted by hand while the active row is locked: a sequence would leave gaps.
+    number = models.PositiveIntegerField(primary_key=True)
     threshold = models.PositiveIntegerField()
     review_band = models.PositiveIntegerField()
     rubric = models.TextField()

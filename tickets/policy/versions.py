@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from scoring.types import Model
 from tickets.flow.decide import millionths
@@ -36,8 +36,9 @@ def is_carried(policy: Policy, model: Model) -> bool:
 
 
 def create(values: dict[str, Any], user: User | None, reason: str) -> Policy:
-    """A draft with the next number. values: the fields of Policy that say how we decide."""
-    policy = Policy(created_by=user, reason=reason, **values)
+    """A draft with the next number. values: the fields of Policy that say how we decide. The active row is locked."""
+    last = Policy.objects.aggregate(last=Max("number"))["last"] or 0
+    policy = Policy(number=last + 1, created_by=user, reason=reason, **values)
     policy.save()
     PolicyEvent.objects.create(policy=policy, state=PolicyState.DRAFT, user=user, reason=reason)
     return policy
