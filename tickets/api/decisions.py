@@ -84,7 +84,7 @@ class DecisionsView(ListAPIView):
     filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
     filterset_class = DecisionFilter
 
-    def filter_queryset(self, queryset: QuerySet[Decision]) -> QuerySet[Decision]:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         known = {*DecisionFilter.base_filters, ByLog.cursor_query_param, ByLog.page_size_query_param}
         if unknown := sorted(set(self.request.query_params) - known):
             raise ValidationError({printable(name): ["There is no such filter."] for name in unknown})

@@ -25,7 +25,7 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: a valid ticket, or the reasons why it is none. line: where it ends in the file, from 1."""
+    """One row: a valid ticket, or the reasons why it is none. line: where it begins in the file, from 1."""
 
     line: int
     ticket: NewTicket | None
@@ -79,13 +79,16 @@ def _refuse_missing(missing: set[str]) -> None:
 
 
 def _cells(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
+    """Each row with the line that it begins on; an unreadable one with the reason instead of its cells."""
     while True:
+        begins = reader.line_num + 1
         try:
-            yield reader.line_num, next(reader)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield reader.line_num, f"not CSV: {error}"
+            cells = f"not CSV: {error}"
+        yield begins, cells
 
 
 def _json_row(line: int, raw: bytes, mapped: Mapped) -> Row:

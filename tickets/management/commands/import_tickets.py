@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rest_framework.exceptions import ValidationError
 
 from tickets import pipeline
+from tickets.api.serializers import TicketIn
 from tickets.intake.rows import FIELDS, FileRefused, Mapped, Row, read_csv, read_jsonl
 
 _CHUNK = 500
@@ -48,6 +50,8 @@ class Command(BaseCommand):
         path: Path = options["file"]
         mapped = Mapped(_pairs(options["map"]), _pairs(options["set"]), options["source"])
         report: Path = options["report"] or path.with_name(path.name + ".refused.csv")
+        _refuse_source(mapped.source)
+        report.unlink(missing_ok=True)
         started = time.monotonic()
         try:
             counts = self._import(_rows(path, mapped, options), report)
@@ -84,7 +88,16 @@ def _rows(path: Path, mapped: Mapped, options: dict[str, Any]) -> Iterator[Row]:
     return read_csv(path, mapped, options["encoding"]) if is_csv else read_jsonl(path, mapped)
 
 
+def _refuse_source(source: str) -> None:
+    try:
+        TicketIn().fields["source"].run_validation(source)
+    except ValidationError as error:
+        raise CommandError(f"--source {source!r}: write a short word in lower case, such as old-desk.") from error
+
+
 def _pairs(arguments: Iterable[str]) -> dict[str, str]:
+    if wrong := [argument for argument in arguments if "=" not in argument]:
+        raise CommandError(f"{wrong[0]!r} is no pair; write FIELD=COLUMN or FIELD=VALUE.")
     pairs = dict(argument.partition("=")[::2] for argument in arguments)
     unknown = set(pairs) - set(FIELDS)
     if unknown:
