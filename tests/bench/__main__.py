@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import shlex
 import signal
 import subprocess
 import sys
@@ -82,20 +80,20 @@ def drain(made: Installation, command: Callable[[], subprocess.Popen[bytes]]) ->
 
 def bare(number: int) -> Drained:
     """The compact scorer alone on the same texts."""
-    command = [sys.executable, "-m", "tests.bench.bare", COMPACT, str(BATCH)]
-    done = subprocess.run(
-        command, cwd=ROOT, input=json.dumps(tickets(number)), capture_output=True, text=True, check=True
-    )
+    command, texts = [sys.executable, "-m", "tests.bench.bare", COMPACT, str(BATCH)], json.dumps(tickets(number))
+    done = subprocess.run(command, cwd=ROOT, input=texts, stdout=subprocess.PIPE, text=True, check=True)
     return Drained(number, **json.loads(done.stdout))
 
 
 def one_message_each(made: Installation) -> subprocess.Popen[bytes]:
     made.shell("from tests.bench.per_ticket import send_all; send_all()")
-    celery = f"{shlex.quote(str(Path(sys.executable).parent))}/celery --app tests.bench.per_ticket worker --queues one-a-message"
-    command = f"{celery} --pool prefork --concurrency 1 --without-gossip --without-mingle --without-heartbeat -l ERROR"
-    return subprocess.Popen(
-        shlex.split(command), cwd=ROOT, env=made.environment, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    command = [str(Path(sys.executable).with_name("celery")), "--app", "tests.bench.per_ticket", "worker"]
+    command += ["--queues", "one-a-message", "--pool", "prefork", "--concurrency", "1", "--loglevel", "ERROR"]
+    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with Path(os.devnull).open("wb") as quiet:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=made.environment, stdout=quiet, stderr=quiet, start_new_session=True
+        )
 
 
 def batches_or_messages(scorer: str, number: int, rounds: int) -> tuple[float, float]:
@@ -188,22 +186,28 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     number, rounds, seconds = (300, 1, 5) if arguments.quick else (2_000, 3, 30)
-    figures = []
-    for group in (
-        lambda: throughput(number, rounds),
-        lambda: latency(figures[0].value / 2, seconds),
-        lambda: requests(number // 5),
-    ):
-        for figure in group():
-            figures.append(figure)
-            if not arguments.json:
-                print(f"{figure.name:<56} {figure.value:>10.2f} {figure.unit:<14} {figure.wanted}", flush=True)
-    machine = {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()}
-    print(
-        json.dumps({"machine": machine, "figures": [asdict(figure) for figure in figures]})
-        if arguments.json
-        else machine
-    )
+    figures: list[Figure] = []
+    for figure in _figures(number, rounds, seconds):
+        figures.append(figure)
+        if not arguments.json:
+            print(f"{figure.name:<56} {figure.value:>10.2f} {figure.unit:<14} {figure.wanted}", flush=True)
+    machine = f"{os.cpu_count()} cores, {_processor()}"
+    told = {"machine": machine, "figures": [asdict(figure) for figure in figures]}
+    print(json.dumps(told) if arguments.json else machine)
+
+
+def _figures(number: int, rounds: int, seconds: int) -> Iterator[Figure]:
+    whole = 0.0
+    for figure in throughput(number, rounds):
+        whole = whole or figure.value
+        yield figure
+    yield from latency(whole / 2, seconds)
+    yield from requests(number // 5)
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 if __name__ == "__main__":
