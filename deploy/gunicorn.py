@@ -8,6 +8,8 @@ bind = f"{os.environ.get('BIND_ADDRESS', '127.0.0.1')}:{os.environ.get('PORT', '
 workers = 2
 threads = 4
 graceful_timeout = 20
+loglevel = os.environ.get("LOG_LEVEL", "info").lower()
+control_socket_disable = True
 
 # A worker proves that it lives by touching a file, which a slow disk must not delay.
 MEMORY = Path("/dev/shm")

@@ -192,6 +192,12 @@ def empty_redis() -> None:
     redis.Redis.from_url(os.environ["BROKER_URL"]).flushdb()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _installed(installation: Installation) -> Iterator[Installation]:
     installation.folder.mkdir(parents=True, exist_ok=True)
     installation.manage("migrate", "-v0")
@@ -202,14 +208,8 @@ def _installed(installation: Installation) -> Iterator[Installation]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    ours = {"VAR_DIR": str(folder), "PORT": str(_free_port()), "LOG_LEVEL": "WARNING"}
+    ours = {"VAR_DIR": str(folder), "PORT": str(free_port()), "LOG_LEVEL": "WARNING"}
     return {name: value for name, value in os.environ.items() if name not in _SERVERS + _OTHERS} | ours
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _database(url: str, name: str) -> str:

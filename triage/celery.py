@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
 
@@ -28,12 +30,16 @@ def _transport_options() -> dict[str, object]:
     return {"socket_connect_timeout": 1, "socket_timeout": 5, "retry_on_timeout": False, "max_retries": 1}
 
 
+# It warns of pickled messages to a worker that runs as root, as in many containers; here messages are JSON alone.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
 app = Celery("triage")
 app.conf.update(
     broker_url=settings.BROKER_URL,
     broker_transport_options=_transport_options(),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    accept_content=["json"],
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     task_acks_late=False,

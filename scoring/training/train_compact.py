@@ -83,7 +83,7 @@ def write(folder: Path, run: Run, encoder: Encoder, examples: Sequence[Example],
     _write(folder / "tokenizer.json", run.start.tokenizer, indent=None)
     a, b = fit_curve(held, [example.urgent for example in examples])
     digest = data.digest(examples)
-    curve = {"version": "compact-1-initial", "a": a, "b": b, "data_digest": digest}
+    curve = {"version": "compact-1", "a": a, "b": b, "data_digest": digest}
     _write(folder / "calibration.json", curve | {name: figures[name] for name in ("ece", "brier", "log_loss")})
     identity = {
         "id": "compact-1",

@@ -23,14 +23,11 @@ class Origin:
     milliseconds: dict[str, int] = field(default_factory=dict)
 
 
-def kind_of(cause: Cause) -> Kind:
-    return {
-        Cause.NEW: Kind.SCORED,
-        Cause.MESSAGE: Kind.RESCORED,
-        Cause.LATE: Kind.RESCORED,
-        Cause.DEADLINE: Kind.FALLBACK,
-        Cause.FAILURES: Kind.FALLBACK,
-    }[cause]
+def kind_of(cause: Cause, ticket: Ticket) -> Kind:
+    """A message that came before the first score makes no rescoring of it."""
+    if cause in (Cause.DEADLINE, Cause.FAILURES):
+        return Kind.FALLBACK
+    return Kind.RESCORED if ticket.decision_id else Kind.SCORED
 
 
 def values_of(policy: Policy) -> PolicyValues:

@@ -42,7 +42,7 @@ def settle(cases: Sequence[Case], policy: Policy, values: PolicyValues, now: dat
     drafts, counts = [], Counter[str]()
     for case in cases:
         verdict = decide(values, case.score)
-        kind = kind_of(case.origin.cause)
+        kind = kind_of(case.origin.cause, case.ticket)
         by = DecidedBy.FALLBACK if kind is Kind.FALLBACK else DecidedBy.MODEL
         route(case.ticket, verdict, by, now)
         drafts.append(_draft(case, policy, values, verdict, kind))

@@ -55,7 +55,7 @@ class Row:
     """scored: the latest automatic decision, whose score the row shows."""
 
     ticket: Ticket
-    first_line: str
+    preview: str
     scored: Decision | None
 
 
@@ -155,7 +155,7 @@ def _with_first_lines(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
 
 def _rows(tickets: Sequence[Ticket]) -> list[Row]:
     scored = _latest_scores([ticket.pk for ticket in tickets])
-    return [Row(ticket, _first_line(getattr(ticket, "beginning", "")), scored.get(ticket.pk)) for ticket in tickets]
+    return [Row(ticket, _on_one_line(getattr(ticket, "beginning", "")), scored.get(ticket.pk)) for ticket in tickets]
 
 
 def _latest_scores(ticket_ids: Sequence[int]) -> dict[int, Decision]:
@@ -163,5 +163,6 @@ def _latest_scores(ticket_ids: Sequence[int]) -> dict[int, Decision]:
     return {decision.ticket_id: decision for decision in decisions}
 
 
-def _first_line(text: str | None) -> str:
-    return next((line for line in (text or "").splitlines() if line.strip()), "")
+def _on_one_line(text: str | None) -> str:
+    """A greeting alone on the first line says nothing, so the lines follow each other."""
+    return " ".join((text or "").split())
