@@ -33,7 +33,7 @@ from scoring.training.learning import Settings, fit, margins
 
 LAYERS = [0, 1, 2, 3]
 VOCABULARY = 40_000
-HELD_OUT = 2  # trades a fold
+FOLDS = 5
 SETTINGS = Settings()
 
 
@@ -67,7 +67,7 @@ class Run:
 def trained(run: Run, examples: Sequence[Example], processes: int) -> tuple[Encoder, list[float]]:
     """The encoder that learned from all, and for each example a margin from a fold that held its trade out."""
     trades = sorted({example.trade for example in examples})
-    folds = [set(trades[start : start + HELD_OUT]) for start in range(0, len(trades), HELD_OUT)]
+    folds = [set(trades[start::FOLDS]) for start in range(FOLDS)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         held = [pool.submit(run.held_out, examples, fold) for fold in folds]
         whole = pool.submit(run.train, examples)
@@ -91,7 +91,7 @@ def write(folder: Path, run: Run, encoder: Encoder, examples: Sequence[Example],
         "licence": "Apache-2.0, on a base under MIT",
         "truncation": {"head_tokens": HEAD_TOKENS, "tail_tokens": TAIL_TOKENS},
         "data_digest": digest,
-        "settings": asdict(run.settings) | {"layers": LAYERS, "vocabulary": VOCABULARY},
+        "settings": asdict(run.settings) | {"layers": LAYERS, "vocabulary": VOCABULARY, "folds": FOLDS},
         "trained_with": {"python": platform.python_version(), "torch": torch.__version__},
         "figures": figures,
     }

@@ -21,7 +21,7 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".services", "var", ".*_cac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Path]:
-    """A copy of the tree that has its environment already; installing one is `make`'s part, tried by every first run."""
+    """A copy of the tree that has its environment already."""
     copy = tmp_path / "checkout"
     shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
     (copy / ".venv").symlink_to(Path(sys.prefix))
@@ -81,7 +81,7 @@ def test_it_comes_up_again_after_each_kind_of_end(checkout: Path) -> None:
     running.wait()
     assert pids_of(checkout), "only the parent was killed"
     running = make_run(checkout, port)
-    eventually(lambda: "0 demo tickets submitted" in (checkout / "run.log").read_text(), "the second run begins")
+    eventually(lambda: "\n0 demo tickets submitted" in (checkout / "run.log").read_text(), "the second run begins")
     eventually(lambda: bool(answers(port)), "it answers again")
 
     for pid in pids_of(checkout):
