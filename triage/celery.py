@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.platforms import SecurityWarning  # type: ignore[attr-defined]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
 
