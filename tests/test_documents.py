@@ -54,7 +54,7 @@ def test_the_commands_in_it_work(document: Path, site: Installation, tmp_path: P
 
 def test_every_setting_is_in_the_table_and_nothing_else_is() -> None:
     read = re.compile(r"""(?:env|Env\(\)|environ)(?:\.\w+)?[(\[]\s*['"]([A-Z_]+)['"]""")
-    sources = [ROOT / "triage/settings.py", ROOT / "deploy/gunicorn.py", ROOT / "scoring/compact.py"]
+    sources = [ROOT / "triage/settings.py", ROOT / "deploy/gunicorn.py", *(ROOT / "scoring").glob("*.py")]
     used = {found for source in sources for found in read.findall(source.read_text())}
     rows = [
         line.split("|")[1] for line in (ROOT / "docs/operations.md").read_text().splitlines() if line.startswith("| `")
