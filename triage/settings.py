@@ -178,7 +178,7 @@ SPECTACULAR_SETTINGS = {
 # --- work ---------------------------------------------------------------------------------------------------------
 BROKER_URL = env("BROKER_URL", default="filesystem://localhost")
 SCORER = env("SCORER", default="scoring.compact.Compact")
-BATCH_SIZE = env.int("BATCH_SIZE", default=16)
+BATCH_SIZE = env.int("BATCH_SIZE", default=32)
 DEADLINE = timedelta(seconds=env.int("DEADLINE_SECONDS", default=60))
 LEASE = timedelta(seconds=env.int("LEASE_SECONDS", default=20))
 # A batch that hangs is killed here; the child is replaced. Below the deadline, so that a second try fits.
