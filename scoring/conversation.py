@@ -57,6 +57,12 @@ def pair(tokenizer: Any, rubric: str, ticket: str, most_tokens: int) -> Pair:
     )
 
 
+def answer_ids(tokenizer: Any, user: str, answer: str) -> tuple[int, ...]:
+    """A whole conversation up to its pooled token, as the model card renders it."""
+    text = tokenizer.apply_chat_template(_messages(user, answer), tokenize=False, add_generation_prompt=False)
+    return _until_pooled(tokenizer, text)
+
+
 def pooled_position(ids: Sequence[int], pad: int | None) -> int:
     """The token whose state is scored: the one before the first pad token, or the last where there is none.
 
@@ -72,16 +78,20 @@ def _until_pooled(tokenizer: Any, ending: str) -> tuple[int, ...]:
 
 def _around(tokenizer: Any, before: str, after: str, verdict: str) -> tuple[str, str]:
     """The rendered conversation before and after the ticket."""
-    messages = [
-        {"role": "system", "content": ""},
-        {"role": "user", "content": before + _PLACE + after},
-        {"role": "assistant", "content": verdict},
-    ]
+    messages = _messages(before + _PLACE + after, verdict)
     text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False))
     start, place, rest = text.partition(before + _PLACE + after)
     if not place or rest.count(verdict) != 1 or "You are" in start:
         raise ValueError("The chat template of this checkpoint changes the conversation; a reward model's must not.")
     return start + before, after + rest
+
+
+def _messages(user: str, answer: str) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": ""},
+        {"role": "user", "content": user},
+        {"role": "assistant", "content": answer},
+    ]
 
 
 def _ids(tokenizer: Any, text: str) -> tuple[int, ...]:

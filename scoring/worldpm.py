@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.calibration import UNCALIBRATED, Calibration
-from scoring.conversation import Pair, pair
+from scoring.conversation import Pair, answer_ids, pair
 from scoring.types import Model, Request, Score
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ KINDS = ("qwen2", "qwen3", "llama")
 PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
 MOST_TICKET_TOKENS = 2_048
 BATCH_TOKENS = {"cuda": 16_384, "cpu": 2_048}  # of one run, with its padding
+_REFERENCE_ANSWERS = (
+    "Three key tips for better sleep:\n1. Set a consistent bedtime and wake-up schedule\n"
+    "2. Avoid screens 1 hour before bed\n3. Keep your bedroom cool and dark\n\n"
+    "Start with these habits and you should notice improvement within a week.",
+    "just try sleeping earlier or take some pills if u cant sleep lol. maybe watch tv until u get tired idk",
+)
 _MLP = {"score.0.weight", "score.0.bias", "score.2.weight", "score.2.bias"}
 _HEADS = (_MLP, {"score.weight"}, {"score.weight", "score.bias"})
 
@@ -96,6 +102,11 @@ class Reward:
             return self.of_pairs(pairs[:half], left=left) + self.of_pairs(pairs[half:], left=left)
         rewards = self.head(states.float()).squeeze(-1)
         return [(float(urgent), float(standard)) for urgent, standard in rewards.tolist()]
+
+    def of(self, ids: Sequence[int]) -> float:
+        """The reward of one conversation in one pass, as the model card does it."""
+        alone = Pair(tuple(ids), (), (), (), 0, 0, 0)
+        return self.of_pairs([alone])[0][0]
 
     def _states(self, packed: Packed) -> Tensor:
         """The states at the two pooled positions of each pair: (pairs, 2, hidden)."""
@@ -239,6 +250,15 @@ def _precision(precision: str) -> dict[str, Any]:
         "quantization_config": BitsAndBytesConfig(**bits),  # type: ignore[no-untyped-call]
         "dtype": torch.bfloat16,
     }
+
+
+def reference_rewards(folder: Path) -> tuple[float, float]:
+    """Rewards of the two answers to "Tips for better sleep?" in WorldPM's model card."""
+    from transformers import AutoTokenizer
+
+    reward, tokenizer = load(folder, os.environ.get("WORLDPM_PRECISION", "")), AutoTokenizer.from_pretrained(folder)
+    better, worse = (answer_ids(tokenizer, "Tips for better sleep?", answer) for answer in _REFERENCE_ANSWERS)
+    return reward.of(better), reward.of(worse)
 
 
 def checkpoint() -> Path:

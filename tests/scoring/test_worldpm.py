@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from scoring import worldpm
-from scoring.conversation import Pair, pair, pooled_position
+from scoring.conversation import Pair, answer_ids, pair, pooled_position
 from scoring.types import Request
 from scoring.verdicts import STANDARD, URGENT, fence, question
 from scoring.worldpm import CheckpointRefused, Reward, WorldPM, batches, load, weights_digest
@@ -238,6 +238,15 @@ class TestConversation:
         tokenizer.chat_template = "You are kind. {% for message in messages %}{{ message['content'] }}{% endfor %}"
         with pytest.raises(ValueError, match="chat template"):
             pair(tokenizer, RUBRIC, "x", 100)
+
+
+class TestReference:
+    def test_one_conversation_in_one_pass_is_as_in_the_model_card(self, scorer: WorldPM, reward: Reward) -> None:
+        ids = answer_ids(scorer._tokenizer, "Tips?", "Sleep.")
+        turns = ["system\n", "user\nTips?", "assistant\nSleep."]
+        expected = "\n".join(f"<|im_start|>{turn}<|im_end|>" for turn in turns)
+        assert scorer._tokenizer.decode(ids) == expected
+        assert reward.of(ids) == pytest.approx(single_pass(reward, list(ids)), abs=CLOSE)
 
 
 class TestBatches:
