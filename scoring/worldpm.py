@@ -66,16 +66,16 @@ class WorldPM:
 
         folder = checkpoint()
         self.model = self.identity()
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._reward = load(folder, os.environ.get("WORLDPM_PRECISION", ""))
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.reward = load(folder, os.environ.get("WORLDPM_PRECISION", ""))
         self.score([Request("Warm up\n\nThe first run of a model is slow.")])
 
     def score(self, requests: Sequence[Request]) -> list[Score]:
         """Scores in the order of `requests`. Raises ValueError where the model gives no finite number."""
-        pairs = [pair(self._tokenizer, request.rubric, request.text, MOST_TICKET_TOKENS) for request in requests]
+        pairs = [pair(self.tokenizer, request.rubric, request.text, MOST_TICKET_TOKENS) for request in requests]
         scores: dict[int, Score] = {}
-        for batch in batches([one.length for one in pairs], BATCH_TOKENS[self._reward.device.type]):
-            rewards = self._reward.of_pairs([pairs[index] for index in batch])
+        for batch in batches([one.length for one in pairs], BATCH_TOKENS[self.reward.device.type]):
+            rewards = self.reward.of_pairs([pairs[index] for index in batch])
             scores |= {index: _score(pairs[index], *both) for index, both in zip(batch, rewards, strict=True)}
         return [scores[index] for index in range(len(requests))]
 

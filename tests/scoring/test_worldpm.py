@@ -52,11 +52,11 @@ def scorer(folder: Path) -> Iterator[WorldPM]:
 
 @pytest.fixture
 def reward(scorer: WorldPM) -> Reward:
-    return scorer._reward
+    return scorer.reward
 
 
 def pairs(scorer: WorldPM, texts: list[str] = TEXTS, most: int = 300) -> list[Pair]:
-    return [pair(scorer._tokenizer, RUBRIC, text, most) for text in texts]
+    return [pair(scorer.tokenizer, RUBRIC, text, most) for text in texts]
 
 
 def single_pass(reward: Reward, ids: list[int]) -> float:
@@ -184,7 +184,7 @@ class TestLoading:
 
 class TestConversation:
     def test_the_system_message_is_there_and_empty(self, scorer: WorldPM) -> None:
-        text = scorer._tokenizer.decode(pairs(scorer)[0].shared)
+        text = scorer.tokenizer.decode(pairs(scorer)[0].shared)
         assert text.startswith("<|im_start|>system\n<|im_end|>\n<|im_start|>user\n")
         assert "helpful" not in text
 
@@ -195,12 +195,12 @@ class TestConversation:
             {"role": "user", "content": before + TEXTS[0] + after},
             {"role": "assistant", "content": URGENT},
         ]
-        rendered = scorer._tokenizer.apply_chat_template(messages, tokenize=False)
+        rendered = scorer.tokenizer.apply_chat_template(messages, tokenize=False)
         one = pairs(scorer)[0]
-        assert scorer._tokenizer.decode([*one.shared, *one.urgent]) == rendered.removesuffix("<|endoftext|>")
+        assert scorer.tokenizer.decode([*one.shared, *one.urgent]) == rendered.removesuffix("<|endoftext|>")
 
     def test_the_pooled_token_is_the_end_of_the_verdict(self, scorer: WorldPM) -> None:
-        end = scorer._tokenizer.convert_tokens_to_ids("<|im_end|>")
+        end = scorer.tokenizer.convert_tokens_to_ids("<|im_end|>")
         for one in pairs(scorer):
             assert one.urgent[-1] == one.standard[-1] == end
 
@@ -218,16 +218,16 @@ class TestConversation:
         text = text.encode("utf-8", "replace").decode()
         mark = fence(text)
         assert mark not in text
-        one = pair(scorer._tokenizer, RUBRIC, text, 10_000)
-        control = set(scorer._tokenizer.convert_tokens_to_ids(checkpoints.CONTROL))
+        one = pair(scorer.tokenizer, RUBRIC, text, 10_000)
+        control = set(scorer.tokenizer.convert_tokens_to_ids(checkpoints.CONTROL))
         inside = one.shared[one.at : one.at + one.tokens]
         assert not control & set(inside)
-        assert scorer._tokenizer.decode(inside) == text
+        assert scorer.tokenizer.decode(inside) == text
 
     def test_of_a_long_ticket_head_and_tail_are_read_and_the_cut_is_marked(self, scorer: WorldPM) -> None:
         text = " ".join(f"word{n}" for n in range(400))
-        one = pair(scorer._tokenizer, RUBRIC, text, 100)
-        shown = scorer._tokenizer.decode(one.shared)
+        one = pair(scorer.tokenizer, RUBRIC, text, 100)
+        shown = scorer.tokenizer.decode(one.shared)
         assert "word0 " in shown
         assert shown.count("word399") == 1
         assert f"{one.tokens_cut} tokens left out" in shown
@@ -242,10 +242,10 @@ class TestConversation:
 
 class TestReference:
     def test_one_conversation_in_one_pass_is_as_in_the_model_card(self, scorer: WorldPM, reward: Reward) -> None:
-        ids = answer_ids(scorer._tokenizer, "Tips?", "Sleep.")
+        ids = answer_ids(scorer.tokenizer, "Tips?", "Sleep.")
         turns = ["system\n", "user\nTips?", "assistant\nSleep."]
         expected = "\n".join(f"<|im_start|>{turn}<|im_end|>" for turn in turns)
-        assert scorer._tokenizer.decode(ids) == expected
+        assert scorer.tokenizer.decode(ids) == expected
         assert reward.of(ids) == pytest.approx(single_pass(reward, list(ids)), abs=CLOSE)
 
 
