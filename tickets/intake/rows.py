@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -10,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tickets.api.fields import printable
 from tickets.api.serializers import TicketIn
 from tickets.flow.ingest import NewTicket
+from tickets.intake.cells import UNDECODABLE, Cells, FileRefused, read_cells
+from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
 
 FIELDS = ("subject", "body", "email", "name", "region", "locale", "source", "external_id", "received_at")
+_NEEDED = ("subject", "body", "email")
 _REQUESTER = ("email", "name", "region", "locale")
-# A quote that is never closed would else swallow the rest of the file.
-_LONGEST_CELL = 1024 * 1024
-
-
-class FileRefused(Exception):
-    """The file as a whole cannot be read; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,67 +37,81 @@ class Mapped:
     constants: Mapping[str, str]
     source: str
 
+    def column(self, field: str) -> str:
+        return self.columns.get(field, field)
+
 
 def read_csv(path: Path, mapped: Mapped, encoding: str = "utf-8-sig") -> Iterator[Row]:
-    """Raises FileRefused when the first line does not name the mapped columns."""
-    csv.field_size_limit(_LONGEST_CELL)
-    with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file)
-        header = _header(reader)
-        columns = {name: mapped.columns.get(name, name) for name in FIELDS}
-        _refuse_missing({mapped.columns[name] for name in mapped.columns} - set(header))
-        for line, cells in _cells(reader):
-            if isinstance(cells, str):
-                yield Row(line, None, cells)
-            elif any(cells):
-                values = dict(zip(header, cells, strict=False))
-                yield _row(line, {name: values.get(column, "") for name, column in columns.items()}, mapped)
+    """Raises FileRefused when the first line does not name each column that is needed, once."""
+    rows = read_cells(path, encoding)
+    header = _header(next(rows, None), mapped)
+    for row in rows:
+        if row.problem or any(row.cells):
+            yield _csv_row(row, header, mapped)
 
 
 def read_jsonl(path: Path, mapped: Mapped) -> Iterator[Row]:
     with path.open("rb") as file:
-        for line, raw in enumerate(file, start=1):
+        for line, raw in enumerate(bounded_lines(file), start=1):
             if raw.strip():
                 yield _json_row(line, raw, mapped)
 
 
-def _header(reader: Iterator[list[str]]) -> list[str]:
-    try:
-        return [name.strip() for name in next(reader)]
-    except StopIteration:
-        raise FileRefused("The file is empty; its first line must name the columns.") from None
-    except csv.Error as error:
-        raise FileRefused(f"The first line is no CSV header: {error}.") from error
+def _header(first: Cells | None, mapped: Mapped) -> list[str]:
+    if first is None:
+        raise FileRefused("The file is empty; its first line must name the columns.")
+    if first.problem:
+        raise FileRefused(f"The first line is no CSV header: {first.problem}.")
+    header = [name.strip() for name in first.cells]
+    needed = [*mapped.columns.values(), *(mapped.column(name) for name in _NEEDED if name not in mapped.constants)]
+    if missing := [name for name in dict.fromkeys(needed) if name not in header]:
+        raise FileRefused(
+            f"The file has no column {', '.join(missing)}; its first line names {_listed(header)}. Cells are separated "
+            "by commas. --map FIELD=COLUMN names another column, --set FIELD=VALUE one value for all rows, "
+            "--encoding the encoding."
+        )
+    if twice := [name for name in map(mapped.column, FIELDS) if header.count(name) > 1]:
+        raise FileRefused(f"The first line names the column {twice[0]} twice.")
+    return header
 
 
-def _refuse_missing(missing: set[str]) -> None:
-    if missing:
-        raise FileRefused(f"The file has no column {', '.join(sorted(missing))}.")
+def _listed(header: list[str]) -> str:
+    return ", ".join(printable(name) for name in header[:20]) or "nothing"
 
 
-def _cells(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
-    """Each row with the line that it begins on; an unreadable one with the reason instead of its cells."""
-    while True:
-        begins = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            cells = f"not CSV: {error}"
-        yield begins, cells
+def _csv_row(row: Cells, header: list[str], mapped: Mapped) -> Row:
+    if row.problem:
+        return Row(row.line, None, row.problem)
+    if any(row.cells[len(header) :]):
+        return Row(
+            row.line,
+            None,
+            f"{len(row.cells)} cells, the first line names {len(header)}; a cell that holds a comma must be quoted",
+        )
+    cells = dict(zip(header, row.cells, strict=False))
+    values = {name: cells.get(mapped.column(name), "") for name in FIELDS}
+    if undecodable := [name for name, value in values.items() if UNDECODABLE in value]:
+        return Row(row.line, None, f"{undecodable[0]}: bytes in another encoding; --encoding names it, such as cp1252")
+    return _row(row.line, values, mapped)
 
 
 def _json_row(line: int, raw: bytes, mapped: Mapped) -> Row:
+    if is_too_long(raw):
+        return Row(line, None, TOO_LONG)
     try:
         values = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return Row(line, None, f"not JSON: {error}")
+    except ValueError as error:
+        return Row(line, None, why_not_json(error))
+    except RecursionError:
+        return Row(line, None, "nested too deeply")
     if not isinstance(values, dict):
         return Row(line, None, "not a JSON object")
     requester = values.get("requester")
     flat = values | (requester if isinstance(requester, dict) else {})
-    return _row(line, {name: flat.get(mapped.columns.get(name, name), "") for name in FIELDS}, mapped)
+    given = {name: flat.get(mapped.column(name), "") for name in FIELDS}
+    if nested := [name for name, value in given.items() if isinstance(value, dict | list)]:
+        return Row(line, None, f"{nested[0]}: Not a string.")
+    return _row(line, given, mapped)
 
 
 def _row(line: int, values: dict[str, Any], mapped: Mapped) -> Row:
@@ -121,9 +132,10 @@ def _digest(values: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _problems(errors: Any, prefix: str = "") -> Iterator[str]:
+def _problems(errors: Any) -> Iterator[str]:
+    """The requester's fields are named as the columns are: email, not requester.email."""
     for field, messages in errors.items():
         if isinstance(messages, dict):
-            yield from _problems(messages, f"{field}.")
+            yield from _problems(messages)
         else:
-            yield f"{prefix}{field}: {' '.join(map(str, messages))}"
+            yield f"{field}: {' '.join(map(str, messages))}"

@@ -6,11 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
 from tickets import pipeline
 from tickets.flow.record import Draft
 from tickets.models import ApiKey, Kind, Scope
+
+_LONGEST_NAME = 100
+_MOST_DAYS = 3_650
 
 
 class Command(BaseCommand):
@@ -22,16 +26,20 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=365, help="days until it expires (default 365)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["days"] < 1:
-            raise CommandError("--days must be at least 1.")
+        name, days = options["name"].strip(), options["days"]
+        if not 1 <= days <= _MOST_DAYS:
+            raise CommandError(f"--days must be 1 to {_MOST_DAYS:,}.")
+        if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
+            raise CommandError(f"The name must be 1 to {_LONGEST_NAME} characters on one line.")
         secret = ApiKey.fresh_secret()
-        key = ApiKey.objects.create(
-            name=options["name"],
-            prefix=ApiKey.prefix_of(secret),
-            digest=ApiKey.digest_of(secret),
-            scopes=sorted(set(options["scope"])),
-            expires_at=timezone.now() + timedelta(days=options["days"]),
-        )
-        content = {"name": key.name, "scopes": key.scopes, "days": options["days"]}
-        pipeline.note(Draft(Kind.KEY_CREATED, f"key:{key.pk}", "command", content))
+        with transaction.atomic():
+            key = ApiKey.objects.create(
+                name=name,
+                prefix=ApiKey.prefix_of(secret),
+                digest=ApiKey.digest_of(secret),
+                scopes=sorted(set(options["scope"])),
+                expires_at=timezone.now() + timedelta(days=days),
+            )
+            content = {"name": key.name, "scopes": key.scopes, "days": days}
+            pipeline.note(Draft(Kind.KEY_CREATED, f"key:{key.pk}", "command", content))
         self.stdout.write(secret)

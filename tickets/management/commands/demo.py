@@ -31,6 +31,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO or not all(_is_loopback(host) for host in settings.ALLOWED_HOSTS):
             raise CommandError("The demo needs DEMO=1 and only loopback addresses in ALLOWED_HOSTS.")
+        if taken := User.objects.filter(username__in=ROLES, is_demo=False).first():
+            raise CommandError(f"A person is named {taken.username} already; the demo needs that name.")
         for role in ROLES:
             _person(role)
         new = _load()

@@ -20,6 +20,7 @@ from tickets.first_rows import FIRST_REVIEW_BAND, FIRST_THRESHOLD, RUBRIC
 from tickets.flow.decide import PolicyValues, decide
 from tickets.flow.origin import values_of
 from tickets.flow.score import scorer
+from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
 from tickets.models import ActivePolicy, Queue
 from tickets.policy.versions import is_carried
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
                 failed += "error" in answer
                 self.stdout.write(json.dumps(answer, ensure_ascii=False))
         if failed:
-            raise CommandError(f"{failed} lines could not be scored; each says why.")
+            raise CommandError(f"{failed} {'line' if failed == 1 else 'lines'} could not be scored; each says why.")
 
 
 def _policy() -> tuple[PolicyValues, str]:
@@ -58,11 +59,11 @@ def _policy() -> tuple[PolicyValues, str]:
 
 def _lines(name: str) -> Iterator[tuple[int, bytes]]:
     if name == "-":
-        yield from enumerate(sys.stdin.buffer, start=1)
+        yield from enumerate(bounded_lines(sys.stdin.buffer), start=1)
         return
     try:
         with Path(name).open("rb") as file:
-            yield from enumerate(file, start=1)
+            yield from enumerate(bounded_lines(file), start=1)
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}") from error
 
@@ -76,17 +77,25 @@ def _chunks(lines: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, byte
 def _parsed(number: int, line: bytes) -> str | dict[str, Any]:
     """The text to score, or an answer that says why there is none."""
     try:
-        row = json.loads(line.decode("utf-8-sig"))
-        subject, body = (_string(row.get(name, "")) for name in ("subject", "body"))
-        return compose(subject, [body])
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        return {"line": number, "error": f"not an object with subject and body: {error}"}
+        return _text(line)
+    except RecursionError:
+        return {"line": number, "error": "nested too deeply"}
+    except ValueError as error:
+        return {"line": number, "error": why_not_json(error)}
+    except TypeError as error:
+        return {"line": number, "error": str(error)}
 
 
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
+def _text(line: bytes) -> str:
+    if is_too_long(line):
+        raise TypeError(TOO_LONG)
+    row = json.loads(line.decode("utf-8-sig"))
+    if not isinstance(row, dict) or not row.keys() & {"subject", "body"}:
+        raise TypeError("not an object with subject and body")
+    subject, body = row.get("subject", ""), row.get("body", "")
+    if not isinstance(subject, str) or not isinstance(body, str):
         raise TypeError("subject and body must be strings")
-    return value
+    return compose(subject, [body])
 
 
 def _answer(policy: PolicyValues, text: str, score: Score) -> dict[str, Any]:

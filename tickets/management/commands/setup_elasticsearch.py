@@ -6,10 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from elasticsearch import ApiError, TransportError
+from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from tickets.audit.elasticsearch import install
 from tickets.audit.ship import client
+
+_EXAMPLE = "http://user:password@localhost:9200"
 
 
 class Command(BaseCommand):
@@ -18,10 +20,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for name in ("ELASTICSEARCH_URL", "ELASTICSEARCH_ADMIN_URL"):
             if not getattr(settings, name):
-                raise CommandError(f"Set {name}, for example http://user:password@localhost:9200")
+                raise CommandError(f"Set {name}, for example {_EXAMPLE}")
         try:
-            with client(settings.ELASTICSEARCH_ADMIN_URL) as admin:
+            with _admin() as admin:
                 install(admin, settings.ELASTICSEARCH_URL, settings.ELASTICSEARCH_READER_URL)
         except (ApiError, TransportError, ValueError) as error:
             raise CommandError(f"Elasticsearch refused: {error}") from error
         self.stdout.write("Elasticsearch is ready: template, writer and reader are installed.")
+
+
+def _admin() -> Elasticsearch:
+    try:
+        return client(settings.ELASTICSEARCH_ADMIN_URL)
+    except ValueError:  # whose message repeats the URL, password and all
+        raise CommandError(f"ELASTICSEARCH_ADMIN_URL is no URL; write one like {_EXAMPLE}") from None

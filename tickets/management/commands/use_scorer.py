@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from tickets import pipeline
+from tickets.api.serializers import ReasonIn
 from tickets.first_rows import register
 from tickets.flow.score import scorer_class
 from tickets.models import ActivePolicy
@@ -22,6 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why, for the log")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        given = ReasonIn(data={"reason": options["reason"]})
+        if not given.is_valid():
+            raise CommandError(f"--reason: {' '.join(given.errors['reason'])}")
+        reason = given.validated_data["reason"]
         scorer = scorer_class()
         active = ActivePolicy.current()
         if is_carried(active, scorer.identity()):
@@ -31,6 +36,6 @@ class Command(BaseCommand):
         with transaction.atomic():
             model, calibration = register(scorer.identity(), scorer.calibration())
             values = like(active) | {"model": model, "calibration": calibration}
-            policy = pipeline.draft_policy(values, by, options["reason"])
-            pipeline.activate_policy(policy, by, options["reason"])
+            policy = pipeline.draft_policy(values, by, reason)
+            pipeline.activate_policy(policy, by, reason)
         self.stdout.write(f"Policy {policy.number} is active; it names {model} of {settings.SCORER}.")

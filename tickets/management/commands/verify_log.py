@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
         def show(seq: int) -> None:
             if self.stderr.isatty():
-                self.stderr.write(f"\r{seq:,} entries", ending="")
+                self.stderr.write(f"\r{seq:,} entries", style_func=str, ending="")
 
         report = verify(options["first"], options["last"], show)
         if report.fault:
