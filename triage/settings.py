@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tickets.web.middleware.DemoStaysHere",
     "tickets.web.middleware.ReaderTimeZone",
     "axes.middleware.AxesMiddleware",
 ]

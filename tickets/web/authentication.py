@@ -23,7 +23,7 @@ class PeopleBackend(ModelBackend):
 
     def authenticate(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> User | None:
         user = super().authenticate(request, *args, **kwargs)
-        if not isinstance(user, User) or (user.is_demo and not _may_demo(request)):
+        if not isinstance(user, User) or (user.is_demo and not may_demo(request)):
             return None
         return user
 
@@ -54,5 +54,6 @@ def is_local(request: HttpRequest) -> bool:
         return False
 
 
-def _may_demo(request: HttpRequest | None) -> bool:
+def may_demo(request: HttpRequest | None) -> bool:
+    """Whether demo people may be here: in demo mode, on this machine."""
     return settings.DEMO and request is not None and is_local(request)
