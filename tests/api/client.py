@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from tests.factories import api_key
+from tickets.models import ApiKey
 
 TICKETS = "/api/v1/tickets/"
 BULK = "/api/v1/tickets/bulk/"
@@ -22,15 +23,22 @@ class Caller:
         self.secret = api_key(scopes) if secret is None and scopes else (secret or api_key())
         self.client = Client()
 
+    @property
+    def key(self) -> ApiKey:
+        return ApiKey.objects.get(digest=ApiKey.digest_of(self.secret))
+
     def get(self, path: str, **query: Any) -> Any:
         return self.client.get(path, query, headers=self._headers({}))
+
+    def head(self, path: str) -> Any:
+        return self.client.head(path, headers=self._headers({}))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.raw(path, json.dumps(body).encode(), **headers)
 
     def raw(self, path: str, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post(path, body, content_type=content_type, headers=self._headers(names))
+        return self.client.generic("POST", path, body, content_type=content_type, headers=self._headers(names))
 
     def _headers(self, others: dict[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"} | others
@@ -38,6 +46,15 @@ class Caller:
 
 def a_ticket(**changed: Any) -> dict[str, Any]:
     return {"subject": "Lamp", "body": "Where is my lamp?", "requester": {"email": "lea@example.com"}} | changed
+
+
+def named(errors: dict[str, Any]) -> set[str]:
+    """The fields that an answer names, those within others with a dot: "requester.email"."""
+    return {
+        f"{name}.{inner}" if inner else name
+        for name, problem in errors.items()
+        for inner in (named(problem) if isinstance(problem, dict) else {""})
+    }
 
 
 def row_counts() -> dict[str, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.api.client import Caller, row_counts
+from tests.api.client import Caller, named, row_counts
 from tests.factories import scored
-from tickets.models import ActivePolicy, Decision, Policy
+from tickets.models import ActivePolicy, Decision, Entry, Policy
 
 pytestmark = pytest.mark.django_db
 POLICIES = "/api/v1/policies/"
@@ -19,34 +20,91 @@ def caller() -> Caller:
     return Caller("policies:write", "decisions:read")
 
 
+def draft(caller: Caller, **values: Any) -> dict[str, Any]:
+    answer = caller.post(POLICIES, {"reason": "Why not"} | values)
+    assert answer.status_code == 201, answer.content
+    return dict(answer.json())
+
+
+def activate(caller: Caller, number: int, reason: str = "Now") -> Any:
+    return caller.post(f"{POLICIES}{number}/activate/", {"reason": reason})
+
+
+def states(caller: Caller) -> dict[int, str]:
+    return {policy["number"]: policy["state"] for policy in caller.get(POLICIES).json()}
+
+
 def test_the_first_policy_is_seven_tenths(caller: Caller) -> None:
     shown = caller.get(f"{POLICIES}1/").json()
     assert (shown["threshold"], shown["state"]) == (0.7, "active")
 
 
 def test_a_draft_decides_nothing_until_it_is_activated(caller: Caller) -> None:
-    draft = caller.post(POLICIES, {"threshold": "0.000001", "reason": "All of it"}).json()
-    assert (draft["number"], draft["state"], draft["threshold"]) == (2, "draft", 0.000001)
+    saved = draft(caller, threshold="0.000001")
+    assert (saved["number"], saved["state"], saved["threshold"]) == (2, "draft", 0.000001)
     assert Decision.objects.get(pk=scored().decision_id).policy_number == 1
-    caller.post(f"{POLICIES}2/activate/", {"reason": "Now"})
+    activate(caller, 2)
     decision = Decision.objects.get(pk=scored().decision_id)
     assert (decision.policy_number, decision.threshold, decision.queue) == (2, 1, "urgent")
 
 
+def test_activating_one_retires_the_other(caller: Caller) -> None:
+    draft(caller, threshold=0.5)
+    answer = activate(caller, 2)
+    assert (answer.status_code, answer.json()["number"], answer.json()["state"]) == (200, 2, "active")
+    assert states(caller) == {2: "active", 1: "retired"}
+
+
 def test_an_older_number_activated_again_is_a_roll_back(caller: Caller) -> None:
-    caller.post(POLICIES, {"threshold": 0.5, "reason": "Lower"})
-    caller.post(f"{POLICIES}2/activate/", {"reason": "Now"})
-    back = caller.post(f"{POLICIES}1/activate/", {"reason": "Too many"})
-    assert (back.status_code, back.json()["state"]) == (200, "active")
+    draft(caller, threshold=0.5)
+    activate(caller, 2)
+    back = activate(caller, 1, "Too many")
+    assert (back.status_code, back.json()["state"], back.json()["threshold"]) == (200, "active", 0.7)
     assert ActivePolicy.current().number == 1
-    assert caller.get(f"{POLICIES}2/").json()["state"] == "retired"
+    assert states(caller) == {2: "retired", 1: "active"}
+    assert Decision.objects.get(pk=scored().decision_id).policy_number == 1
+
+
+def test_versions_are_listed_latest_first_without_gaps(caller: Caller) -> None:
+    for _ in range(3):
+        draft(caller)
+    caller.post(POLICIES, {"threshold": "wrong", "reason": "x"})
+    draft(caller)
+    assert list(states(caller)) == [5, 4, 3, 2, 1]
 
 
 def test_what_is_left_out_is_as_in_the_active_policy(caller: Caller) -> None:
-    caller.post(POLICIES, {"rubric": "Only fire is urgent.", "reason": "Narrower"})
-    draft, active = Policy.objects.get(pk=2), ActivePolicy.current()
-    assert (draft.threshold, draft.review_band, draft.model) == (active.threshold, active.review_band, active.model)
-    assert draft.rubric == "Only fire is urgent."
+    draft(caller, rubric="Only fire is urgent.")
+    new, active = Policy.objects.get(pk=2), ActivePolicy.current()
+    assert (new.threshold, new.review_band, new.model) == (active.threshold, active.review_band, active.model)
+    assert new.rubric == "Only fire is urgent."
+
+
+def test_a_version_never_changes_once_it_is_saved(caller: Caller) -> None:
+    first = draft(caller, threshold="0.4")
+    draft(caller, threshold="0.3")
+    activate(caller, 3)
+    activate(caller, 2)
+    later = caller.get(f"{POLICIES}2/").json()
+    assert later | {"state": "draft"} == first
+
+
+@pytest.mark.parametrize("threshold", ["0", "1", "0.000001", "0.999999", "0.7", 0, 1, 0.7, 0.29, 0.57])
+def test_a_threshold_is_kept_to_the_millionth(caller: Caller, threshold: Any) -> None:
+    """0.29 and 0.57 are those that a binary fraction times a million would round down."""
+    assert draft(caller, threshold=threshold)["threshold"] == float(threshold)
+    assert Policy.objects.get(pk=2).threshold == round(float(threshold) * 1_000_000)
+
+
+def test_who_drafted_and_who_activated_is_in_the_log(caller: Caller) -> None:
+    draft(caller, threshold="0.5", reason="Because Lea said so")
+    activate(caller, 2, "Lea again")
+    created, activated = Entry.objects.order_by("-seq")[:2][::-1]
+    assert (created.kind, activated.kind) == ("policy_created", "policy_activated")
+    assert {(entry.actor, entry.subject) for entry in (created, activated)} == {(f"key:{caller.key.pk}", "policy:2")}
+    assert json.loads(bytes(created.body))["threshold"] == 500_000
+    assert json.loads(bytes(activated.body))["replaces"] == 1
+    assert not any(b"Lea" in bytes(entry.body) for entry in (created, activated))
 
 
 @pytest.mark.parametrize(
@@ -56,21 +114,59 @@ def test_what_is_left_out_is_as_in_the_active_policy(caller: Caller) -> None:
         ({"threshold": -0.1, "reason": "x"}, "threshold"),
         ({"threshold": "0.7000001", "reason": "x"}, "threshold"),
         ({"threshold": "NaN", "reason": "x"}, "threshold"),
+        ({"threshold": "Infinity", "reason": "x"}, "threshold"),
+        ({"threshold": "1e400", "reason": "x"}, "threshold"),
+        ({"threshold": "0" * 2_000, "reason": "x"}, "threshold"),
         ({"threshold": "high", "reason": "x"}, "threshold"),
+        ({"threshold": True, "reason": "x"}, "threshold"),
+        ({"threshold": None, "reason": "x"}, "threshold"),
+        ({"threshold": [0.5], "reason": "x"}, "threshold"),
+        ({"threshold": "\ud800", "reason": "x"}, "threshold"),
         ({"review_band": 2, "reason": "x"}, "review_band"),
+        ({"review_band": "-0.000001", "reason": "x"}, "review_band"),
         ({"rubric": "", "reason": "x"}, "rubric"),
+        ({"rubric": "\u200b", "reason": "x"}, "rubric"),
+        ({"rubric": "r" * 8_001, "reason": "x"}, "rubric"),
+        ({"rubric": "a\0b", "reason": "x"}, "rubric"),
         ({"threshold": 0.5}, "reason"),
+        ({"threshold": 0.5, "reason": "  "}, "reason"),
+        ({"threshold": 0.5, "reason": "x" * 501}, "reason"),
         ({"treshold": 0.5, "reason": "x"}, "treshold"),
+        ({"number": 9, "reason": "x"}, "number"),
+        ({"model": "another", "reason": "x"}, "model"),
     ],
 )
 def test_a_wrong_value_is_named_and_nothing_is_stored(caller: Caller, body: dict[str, Any], field: str) -> None:
     before = row_counts()
     answer = caller.post(POLICIES, body)
     assert answer.status_code == 400
-    assert list(answer.json()) == [field]
+    assert named(answer.json()) == {field}
     assert row_counts() == before
 
 
-def test_a_policy_that_is_none_is_not_found(caller: Caller) -> None:
-    assert caller.post(f"{POLICIES}99/activate/", {"reason": "x"}).status_code == 404
-    assert caller.get(f"{POLICIES}99/").status_code == 404
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "reason"),
+        ({"reason": ""}, "reason"),
+        ({"reason": 5}, "reason"),
+        ({"reason": "x" * 501}, "reason"),
+        ({"reason": "x", "state": "active"}, "state"),
+    ],
+)
+def test_an_activation_without_a_good_reason_changes_nothing(caller: Caller, body: dict[str, Any], field: str) -> None:
+    draft(caller, threshold="0.5")
+    before = row_counts()
+    answer = caller.post(f"{POLICIES}2/activate/", body)
+    assert answer.status_code == 400
+    assert named(answer.json()) == {field}
+    assert row_counts() == before
+    assert ActivePolicy.current().number == 1
+
+
+@pytest.mark.parametrize("number", ["0", "99", str(2**31), str(2**63), "9" * 40])
+def test_a_policy_that_is_none_is_not_found(caller: Caller, number: str) -> None:
+    before = row_counts()
+    assert caller.post(f"{POLICIES}{number}/activate/", {"reason": "x"}).status_code == 404
+    assert caller.get(f"{POLICIES}{number}/").status_code == 404
+    assert row_counts() == before

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from tests.api.client import TICKETS, Caller, a_ticket
-from tests.factories import SOON, fallen_back, scored
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.api.client import TICKETS, Caller, a_ticket, row_counts
+from tests.factories import SOON, fallen_back, scored, submitted
 from tickets import pipeline
-from tickets.models import Decision, Entry, Queue, Ticket
+from tickets.models import Decision, Entry, Input, Label, Queue, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -17,77 +21,188 @@ def caller() -> Caller:
     return Caller()
 
 
+def say(caller: Caller, ticket: Ticket, verb: str, **words: str) -> Any:
+    return caller.post(f"{TICKETS}{ticket.pk}/{verb}/", words)
+
+
+def shown(caller: Caller, ticket: Ticket) -> dict[str, Any]:
+    answer = caller.get(f"{TICKETS}{ticket.pk}/")
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def other_queue(ticket: Ticket) -> str:
+    return Queue(ticket.queue).other.value
+
+
 def test_a_ticket_that_waits_says_so(caller: Caller) -> None:
-    ticket = caller.post(TICKETS, a_ticket()).json()
-    shown = caller.get(ticket["url"]).json()
-    assert (shown["state"], shown["queue"], shown["decision"]) == ("waiting", None, None)
+    ticket = caller.post(TICKETS, a_ticket(source="shop", external_id="7")).json()
+    told = caller.get(ticket["url"]).json()
+    assert (told["state"], told["queue"], told["decision"]) == ("waiting", None, None)
+    assert (told["id"], told["url"], told["subject"]) == (ticket["id"], ticket["url"], "Lamp")
+    assert (told["source"], told["external_id"], told["input_version"]) == ("shop", "7", 1)
 
 
 def test_a_decided_ticket_says_why(caller: Caller) -> None:
     ticket = scored()
-    shown = caller.get(f"{TICKETS}{ticket.pk}/").json()
-    decision, row = shown["decision"], Decision.objects.get(ticket_id=ticket.pk)
-    assert (shown["state"], shown["queue"]) == ("decided", ticket.queue)
+    told = shown(caller, ticket)
+    decision, row = told["decision"], Decision.objects.get(ticket_id=ticket.pk)
+    assert (told["state"], told["queue"], told["decided_by"]) == ("decided", ticket.queue, "model")
     assert (decision["score"], decision["threshold"]) == (row.score / 1e6, 0.7)
-    assert (decision["score"] > decision["threshold"]) == (shown["queue"] == "urgent")
-    assert decision["policy"] == 1
-    assert decision["model"] == row.model_name
+    assert (decision["score"] > decision["threshold"]) == (told["queue"] == "urgent")
+    assert decision["confidence"] == row.confidence / 1e6
+    assert (decision["policy"], decision["model"]) == (1, row.model_name)
+    assert (decision["seq"], decision["kind"], decision["actor"]) == (row.pk, "scored", "worker:test")
     assert f"{decision['score']:g}" in decision["reason"]
     text = ticket.inputs.get().text
     for mark in decision["evidence"]:
         assert text[mark["start"] : mark["end"]] == mark["text"]
 
 
+def test_the_evidence_of_a_fallback_are_words_of_the_ticket(caller: Caller) -> None:
+    ticket = fallen_back(1)[0]
+    marks = shown(caller, ticket)["decision"]["evidence"]
+    text = Input.objects.get(ticket=ticket).text
+    assert marks
+    assert all(text[mark["start"] : mark["end"]] == mark["text"] != "" for mark in marks)
+    assert any(mark["weight"] > 0 for mark in marks)
+
+
 def test_a_fallback_says_that_the_keyword_rules_decided(caller: Caller) -> None:
-    shown = caller.get(f"{TICKETS}{fallen_back(1)[0].pk}/").json()
-    assert shown["decision"]["kind"] == "fallback"
-    assert shown["needs_check"] is True
-    assert "keyword rules" in shown["decision"]["reason"]
+    told = shown(caller, fallen_back(1)[0])
+    assert (told["decision"]["kind"], told["decided_by"], told["needs_check"]) == ("fallback", "fallback", True)
+    assert "keyword rules" in told["decision"]["reason"]
 
 
 def test_a_new_message_makes_a_new_version_which_is_scored_again(caller: Caller) -> None:
     ticket = scored()
-    answer = caller.post(f"{TICKETS}{ticket.pk}/messages/", {"body": "And now it burns."})
+    answer = say(caller, ticket, "messages", body="And now it burns.")
     assert (answer.status_code, answer.json()["input_version"]) == (202, 2)
+    assert Input.objects.get(ticket=ticket, version=2).text.endswith("And now it burns.")
     pipeline.score_waiting("test", SOON)
-    decision = caller.get(f"{TICKETS}{ticket.pk}/").json()["decision"]
+    decision = shown(caller, ticket)["decision"]
     assert (decision["kind"], decision["input_version"]) == ("rescored", 2)
 
 
 def test_an_override_moves_the_ticket_and_no_model_moves_it_back(caller: Caller) -> None:
+    """Under a threshold of zero the model finds everything urgent, whatever it is made of."""
+    caller.post("/api/v1/policies/", {"threshold": "0", "reason": "All of it"})
+    caller.post("/api/v1/policies/2/activate/", {"reason": "Now"})
     ticket = scored()
-    other = Queue(ticket.queue).other
-    wish = {"queue": other.value, "reason": "A person knows better"}
-    moved = caller.post(f"{TICKETS}{ticket.pk}/override/", wish).json()
-    assert (moved["queue"], moved["decided_by"], moved["decision"]["reason"]) == (other, "person", wish["reason"])
-    caller.post(f"{TICKETS}{ticket.pk}/messages/", {"body": "More."})
+    moved = say(caller, ticket, "override", queue="standard", reason="A person knows better").json()
+    assert (ticket.queue, moved["queue"], moved["decided_by"]) == ("urgent", "standard", "person")
+    assert (moved["decision"]["kind"], moved["decision"]["reason"]) == ("override", "A person knows better")
+    say(caller, ticket, "messages", body="More.")
     pipeline.score_waiting("test", SOON)
-    shown = caller.get(f"{TICKETS}{ticket.pk}/").json()
-    assert (shown["queue"], shown["decision"]["kind"]) == (other, "rescored")
+    told = shown(caller, ticket)
+    assert (told["queue"], told["decided_by"], told["decision"]["kind"]) == ("standard", "person", "rescored")
+    assert Decision.objects.get(pk=told["decision"]["seq"]).verdict == "urgent"
+    assert "A person had decided" in told["decision"]["reason"]
 
 
-def test_the_key_is_the_actor(caller: Caller) -> None:
+def test_after_an_override_the_model_s_score_is_still_shown(caller: Caller) -> None:
     ticket = scored()
-    caller.post(f"{TICKETS}{ticket.pk}/confirm/", {})
-    assert Entry.objects.latest("seq").actor.startswith("key:")
+    before = shown(caller, ticket)["decision"]
+    after = say(caller, ticket, "override", queue=other_queue(ticket), reason="No").json()["decision"]
+    for name in ("score", "threshold", "confidence", "model", "calibration", "evidence"):
+        assert after[name] == before[name]
 
 
-def test_undo_takes_back_the_last_word(caller: Caller) -> None:
+def test_a_confirmation_ends_please_check_and_needs_no_reason(caller: Caller) -> None:
+    ticket = fallen_back(1)[0]
+    told = say(caller, ticket, "confirm").json()
+    assert (told["queue"], told["needs_check"], told["decided_by"]) == (ticket.queue, False, "person")
+    assert (told["decision"]["kind"], told["decision"]["reason"]) == ("confirmed", "A person confirmed the queue.")
+
+
+def test_a_ticket_that_waits_can_be_given_a_queue_by_a_person(caller: Caller) -> None:
+    ticket = submitted()
+    told = say(caller, ticket, "override", queue="urgent", reason="I saw the smoke").json()
+    assert (told["state"], told["queue"], told["decided_by"]) == ("decided", "urgent", "person")
+    assert (told["decision"]["score"], told["decision"]["model"]) == (None, "")
+
+
+def test_words_are_taken_back_one_by_one_in_reverse(caller: Caller) -> None:
+    ticket = fallen_back(1)[0]
+    first, other = ticket.queue, other_queue(ticket)
+    say(caller, ticket, "override", queue=other, reason="One")
+    say(caller, ticket, "override", queue=first, reason="Two")
+    say(caller, ticket, "confirm", reason="Three")
+    told = [say(caller, ticket, "undo").json() for _ in range(3)]
+    assert [(step["queue"], step["decided_by"]) for step in told] == [
+        (first, "person"),
+        (other, "person"),
+        (first, "fallback"),
+    ]
+    assert told[-1]["needs_check"] is True
+    assert not Label.objects.filter(ticket=ticket, revoked_at=None).exists()
+    assert say(caller, ticket, "undo").status_code == 409
+
+
+def test_undo_needs_no_body(caller: Caller) -> None:
     ticket = scored()
-    wish = {"queue": Queue(ticket.queue).other.value, "reason": "A slip of the hand"}
-    caller.post(f"{TICKETS}{ticket.pk}/override/", wish)
-    assert caller.post(f"{TICKETS}{ticket.pk}/undo/").json()["queue"] == ticket.queue
-    assert Ticket.objects.get(pk=ticket.pk).decided_by == "model"
+    say(caller, ticket, "confirm")
+    answer = caller.raw(f"{TICKETS}{ticket.pk}/undo/", b"", content_type="")
+    assert (answer.status_code, answer.json()["decided_by"]) == (200, "model")
 
 
-def test_what_makes_no_sense_is_a_conflict_that_says_why(caller: Caller) -> None:
-    waiting, decided = caller.post(TICKETS, a_ticket()).json()["id"], fallen_back(1)[0]
-    same = {"queue": decided.queue, "reason": "It is there already"}
-    for path, body in (
-        (f"{TICKETS}{decided.pk}/override/", same),
-        (f"{TICKETS}{decided.pk}/undo/", {}),
-    ):
-        answer = caller.post(path, body)
+class TestConflict:
+    """What makes no sense for a ticket as it is now: told why, and nothing is stored."""
+
+    def is_refused(self, caller: Caller, ticket: Ticket, verb: str, why: str, **words: str) -> None:
+        before, was = row_counts(), Ticket.objects.filter(pk=ticket.pk).values().get()
+        answer = say(caller, ticket, verb, **words)
         assert answer.status_code == 409
-        assert answer.json()["detail"]
-    assert Ticket.objects.get(pk=waiting).queue != ""
+        assert why in answer.json()["detail"]
+        assert row_counts() == before
+        assert Ticket.objects.filter(pk=ticket.pk).values().get() == was
+
+    def test_moving_a_ticket_to_where_it_is(self, caller: Caller) -> None:
+        ticket = fallen_back(1)[0]
+        self.is_refused(caller, ticket, "override", "already", queue=ticket.queue, reason="Again")
+
+    def test_confirming_what_is_not_decided(self, caller: Caller) -> None:
+        self.is_refused(caller, submitted(), "confirm", "no decision yet")
+
+    def test_undoing_what_no_person_did(self, caller: Caller) -> None:
+        self.is_refused(caller, fallen_back(1)[0], "undo", "nothing to undo")
+        self.is_refused(caller, submitted(), "undo", "nothing to undo")
+
+    def test_undoing_the_only_decision_there_is(self, caller: Caller) -> None:
+        ticket = submitted()
+        say(caller, ticket, "override", queue="urgent", reason="I saw the smoke")
+        self.is_refused(caller, ticket, "undo", "no automatic decision")
+
+
+def test_the_key_is_the_actor_of_each_word(caller: Caller) -> None:
+    ticket = scored()
+    say(caller, ticket, "override", queue=other_queue(ticket), reason="No")
+    say(caller, ticket, "confirm")
+    say(caller, ticket, "undo")
+    entries = Entry.objects.filter(subject=f"ticket:{ticket.pk}").exclude(kind="scored").order_by("seq")
+    assert [entry.kind for entry in entries] == ["override", "confirmed", "undone"]
+    assert {entry.actor for entry in entries} == {f"key:{caller.key.pk}"}
+
+
+def test_a_reason_stays_out_of_the_log_which_holds_its_digest(caller: Caller) -> None:
+    ticket = scored()
+    say(caller, ticket, "override", queue=other_queue(ticket), reason="Lea is a friend")
+    body = bytes(Entry.objects.latest("seq").body)
+    assert b"Lea" not in body
+    assert b"reason_digest" in body
+
+
+def test_a_ticket_costs_as_many_queries_with_a_long_story_as_with_a_short_one(caller: Caller) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            shown(caller, ticket)
+        return len(captured)
+
+    ticket = scored()
+    say(caller, ticket, "override", queue=other_queue(ticket), reason="No")
+    few = queries()
+    for _ in range(5):
+        say(caller, ticket, "messages", body="More.")
+        say(caller, ticket, "override", queue=ticket.queue, reason="Yes")
+        say(caller, ticket, "override", queue=other_queue(ticket), reason="No")
+    assert queries() == few

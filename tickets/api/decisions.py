@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-import django_filters
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tickets import pipeline
 from tickets.api.fields import printable
+from tickets.api.filters import DecisionFilter
 from tickets.api.keys import actor
 from tickets.api.serializers import DecisionOut, ErrorOut
-from tickets.audit.explain import MILLION
 from tickets.flow.record import Draft
-from tickets.models import Decision, Entry, Kind, Queue, Scope
-from tickets.models.entry import DECISIONS
+from tickets.models import Decision, Entry, Kind, Scope
 
 _EXPORT_CHUNK = 2_000
+_SEQ = re.compile(r"[0-9]{1,18}")
 
 
 class ByLog(CursorPagination):
@@ -43,35 +45,35 @@ class ByLog(CursorPagination):
             raise ValidationError({self.page_size_query_param: [f"Write a number from 1 to {self.max_page_size}."]})
         return int(wanted)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Says in the schema what `get_page_size` refuses."""
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return parameters
 
-class DecisionFilter(django_filters.FilterSet):
-    ticket = django_filters.NumberFilter(field_name="ticket_id", min_value=1, max_value=2**63 - 1)
-    queue = django_filters.ChoiceFilter(choices=Queue.choices)
-    kind = django_filters.ChoiceFilter(choices=[(kind.value, kind.label) for kind in DECISIONS])
-    policy = django_filters.NumberFilter(field_name="policy_number", min_value=1, max_value=2**31 - 1)
-    model = django_filters.CharFilter(field_name="model_name", max_length=200)
-    actor = django_filters.CharFilter(field_name="actor", max_length=200)
-    needs_check = django_filters.BooleanFilter()
-    score_min = django_filters.NumberFilter(method="above", min_value=0, max_value=1)
-    score_max = django_filters.NumberFilter(method="below", min_value=0, max_value=1)
-    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    def decode_cursor(self, request: Request) -> Any:
+        """Raises ValidationError: a cursor is ours to make, but anyone may send one."""
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound as error:
+            raise _not_a_cursor() from error
+        if cursor and not _SEQ.fullmatch(str(cursor.position)):
+            raise _not_a_cursor()
+        return cursor
 
-    class Meta:
-        model = Decision
-        fields: list[str] = []
 
-    def above(self, queryset: Any, name: str, value: Any) -> Any:
-        return queryset.filter(score__gte=int(value * MILLION))
+class NDJSONRenderer(JSONRenderer):
+    """For callers who ask for the log as what it is; what they did wrong is one line of JSON."""
 
-    def below(self, queryset: Any, name: str, value: Any) -> Any:
-        return queryset.filter(score__lte=int(value * MILLION))
+    media_type = "application/x-ndjson"
 
 
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_decisions",
-        responses={200: DecisionOut(many=True), 400: dict, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut},
+        responses={200: DecisionOut(many=True), 400: dict, 401: ErrorOut, 403: ErrorOut},
     )
 )
 class DecisionsView(ListAPIView):
@@ -81,18 +83,21 @@ class DecisionsView(ListAPIView):
     queryset = Decision.objects.all()
     serializer_class = DecisionOut
     pagination_class = ByLog
-    filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
+    filter_backends = [DjangoFilterBackend]
     filterset_class = DecisionFilter
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         known = {*DecisionFilter.base_filters, ByLog.cursor_query_param, ByLog.page_size_query_param}
-        if unknown := sorted(set(self.request.query_params) - known):
-            raise ValidationError({printable(name): ["There is no such filter."] for name in unknown})
+        given = sorted(self.request.query_params.lists())
+        problems = {printable(name): _problem(values, is_known=name in known) for name, values in given}
+        if wrong := {name: [problem] for name, problem in problems.items() if problem}:
+            raise ValidationError(wrong)
         return super().filter_queryset(queryset)
 
 
 class ExportView(APIView):
     scopes = {"GET": Scope.DECISIONS_READ}
+    renderer_classes = [JSONRenderer, NDJSONRenderer]
 
     @extend_schema(
         operation_id="export_log",
@@ -105,6 +110,19 @@ class ExportView(APIView):
         response = StreamingHttpResponse(_lines(last), content_type="application/x-ndjson")
         response["Content-Disposition"] = f'attachment; filename="triage-log-{last}.ndjson"'
         return response
+
+
+def _problem(values: list[str], *, is_known: bool) -> str:
+    """What would else be lost silently; empty where nothing would."""
+    if not is_known:
+        return "There is no such filter."
+    if len(values) > 1:
+        return "Give it once."
+    return "" if values[0] else "Give it a value, or leave it out."
+
+
+def _not_a_cursor() -> ValidationError:
+    return ValidationError({ByLog.cursor_query_param: ["Send a cursor as next or previous of a page has it."]})
 
 
 def _lines(last: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
 from scoring.text import normalise
@@ -23,6 +24,17 @@ class Strict(serializers.Serializer):
         if unknown:
             raise serializers.ValidationError({printable(name): ["Unknown field."] for name in sorted(unknown)})
         return super().to_internal_value(data)
+
+
+class StrictScheme(OpenApiSerializerExtension):
+    """Tells readers of the schema what `Strict` does."""
+
+    target_class = Strict
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001
+        return schema | {"additionalProperties": False}
 
 
 class Text(serializers.CharField):
@@ -46,13 +58,19 @@ class Line(Text):
         return " ".join(super().to_internal_value(data).split())
 
 
-class PastMoment(serializers.DateTimeField):
-    """An aware moment that has been. A naive one is refused: nobody knows which zone it means."""
+class Email(serializers.EmailField):
+    """In lower case, as it is kept; that can be longer than what was sent."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).lower()
+
+
+class Moment(serializers.DateTimeField):
+    """An aware moment, in UTC. A naive one is refused: nobody knows which zone it means."""
 
     default_error_messages = {
         "naive": "Say the time zone, for example 2026-11-01T09:30:00Z.",
-        "future": "Lies in the future.",
-        "too_early": "Lies before 1970.",
+        "out_of_range": "Lies outside the years 1 to 9999 in UTC.",
     }
 
     def enforce_timezone(self, value: datetime) -> datetime:
@@ -61,7 +79,13 @@ class PastMoment(serializers.DateTimeField):
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            self.fail("too_early")
+            self.fail("out_of_range")
+
+
+class PastMoment(Moment):
+    """A moment that has been."""
+
+    default_error_messages = {"future": "Lies in the future.", "too_early": "Lies before 1970."}
 
     def to_internal_value(self, value: Any) -> datetime:
         moment = super().to_internal_value(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +16,7 @@ from tickets.audit.explain import MILLION
 from tickets.models import ActivePolicy, Policy, Scope
 from tickets.policy.versions import like, with_states
 
-_ERRORS = {400: dict, 401: shapes.ErrorOut, 403: shapes.ErrorOut, 404: shapes.ErrorOut}
+_ERRORS: dict[int, Any] = {400: dict} | dict.fromkeys((401, 403, 404, 413, 415), shapes.ErrorOut)
 
 
 class PoliciesView(APIView):

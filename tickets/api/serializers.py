@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tickets.api.fields import Line, PastMoment, Strict, Text
+from tickets.api.fields import Email, Line, PastMoment, Strict, Text
 from tickets.audit.explain import MILLION, Explanation
 from tickets.flow.ingest import NewTicket
 from tickets.models import Decision, Kind, Policy, PolicyState, Queue, Ticket
@@ -16,11 +17,14 @@ from tickets.models.entry import DECISIONS
 from tickets.models.ticket import BODY_MAX, SUBJECT_MAX
 
 REASON_MAX = 500
+_WORD = RegexValidator(
+    r"^[a-z0-9][a-z0-9_.-]*\Z", "Write small letters a to z, digits, and '_', '.' or '-' after the first."
+)
 TICKET_STATES = [("waiting", "waiting"), ("decided", "decided")]
 
 
 class RequesterIn(Strict):
-    email = serializers.EmailField(max_length=254)
+    email = Email(max_length=254)
     name = Line(max_length=200, required=False, allow_blank=True)
     region = Line(max_length=64, required=False, allow_blank=True)
     locale = Line(max_length=35, required=False, allow_blank=True)
@@ -33,7 +37,7 @@ class TicketIn(Strict):
     body = Text(max_length=BODY_MAX)
     requester = RequesterIn()
     # mypy takes a field named source, model or errors for an attribute of the base class.
-    source = serializers.RegexField(r"^[a-z0-9][a-z0-9_.-]*\Z", max_length=32, default="api")  # type: ignore[assignment]
+    source = Text(max_length=32, default="api", validators=[_WORD])  # type: ignore[assignment]
     external_id = Line(max_length=200, required=False)
     received_at = PastMoment(required=False)
 
@@ -48,7 +52,8 @@ class MessageIn(Strict):
 
 
 class OverrideIn(Strict):
-    queue = serializers.ChoiceField(Queue.choices)
+    # The usual message repeats what was sent, which may be long or no text at all.
+    queue = serializers.ChoiceField(Queue.choices, error_messages={"invalid_choice": "Write urgent or standard."})
     reason = Line(max_length=REASON_MAX)
 
 

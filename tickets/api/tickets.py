@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.request import Request
@@ -49,7 +50,10 @@ class TicketsView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Submit one ticket: 202 when it is new, 200 when its source and external_id or Idempotency-Key are known."""
+        """Submit one ticket of at most 256 KiB.
+
+        202 when it is new, 200 when its source and external_id or Idempotency-Key are known.
+        """
         ticket = shapes.TicketIn(data=request.data)
         ticket.is_valid(raise_exception=True)
         once = _once(request)
@@ -65,7 +69,11 @@ class BulkView(APIView):
     @extend_schema(
         operation_id="submit_tickets",
         request={
-            "application/json": shapes.TicketIn(many=True),
+            "application/json": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/TicketInRequest"},
+                "maxItems": settings.BULK_MAX_LINES,
+            },
             "application/x-ndjson": {"type": "string", "description": "One ticket a line."},
         },
         responses={200: shapes.BulkLineOut(many=True), **_ERRORS},
