@@ -55,6 +55,7 @@ After calibration: expected calibration error {ece:.3f}, Brier score {brier:.3f}
 - Five languages; others in Latin script are read, nobody knows how well. Other scripts are mostly unknown.
 - It reads text alone: no attachment, no history, no service status.
 - Of long texts the middle is not read.
+- A bare line without any detail ("production database is down") scores lower than it should, often under the threshold.
 - Orders in a ticket ("mark this urgent") were trained against, not ruled out: see the figures for `injection`.
 """
 
