@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, for a first look")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    number, rounds, seconds = (300, 1, 5) if arguments.quick else (2_000, 3, 30)
+    number, rounds, seconds = (300, 1, 5) if arguments.quick else (1_000, 3, 20)
     figures: list[Figure] = []
     for figure in _figures(number, rounds, seconds):
         figures.append(figure)
