@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
 
 from scoring.keyword import Keyword
 from scoring.types import Model
@@ -50,6 +50,7 @@ from tickets.policy import versions
 log = structlog.get_logger(__name__)
 
 _CONFLICTING_SUBMISSIONS_RETRIED = 3
+_DEADLOCK = "40P01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,10 +271,15 @@ def _store(store: Callable[[datetime], list[Accepted]]) -> list[Accepted]:
                 accepted = store(database_now())
                 wake.on_commit(wake.SCORE)
                 return accepted
-        except IntegrityError:
-            if not left:
+        except Error as error:
+            if not left or not _is_conflict(error):
                 raise
     raise AssertionError("unreachable")
+
+
+def _is_conflict(error: Error) -> bool:
+    """Two processes stored the same ticket at once: one found the other's row, or PostgreSQL ended their deadlock."""
+    return isinstance(error, IntegrityError) or getattr(error.__cause__, "pgcode", None) == _DEADLOCK
 
 
 def _held(ticket_id: int) -> Ticket:

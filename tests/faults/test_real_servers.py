@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.factories import CALM, URGENT
 from tests.installation import Installation, eventually, services
 
 pytestmark = pytest.mark.real
-BATCH = 100
+BATCH, ROUNDS = 100, 12
 MODEL_DECIDED = "tickets_decision WHERE kind IN ('scored', 'rescored')"
 
 
@@ -130,3 +131,19 @@ def _copied(site: Installation) -> int:
     with Elasticsearch(site.environment["ELASTICSEARCH_ADMIN_URL"]) as admin:
         admin.indices.refresh(index="triage-decisions")
         return int(admin.count(index="triage-decisions")["count"])
+
+
+def test_the_same_tickets_sent_at_once_in_opposite_orders_are_each_stored_once(real_installation: Installation) -> None:
+    """PostgreSQL ends one side of a deadlock; its request is run again instead of failing."""
+    site = real_installation
+    site.start("web")
+    key = site.manage("api_key", "load", "--scope", "tickets:write")
+    for number in range(ROUNDS):
+        tickets = [
+            {"subject": "Lamp", "body": "x", "requester": {"email": "lea@example.com"}, "external_id": f"{number}-{n}"}
+            for n in range(900)
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            sent = [pool.submit(site.post, "/api/v1/tickets/bulk/", rows, key) for rows in (tickets, tickets[::-1])]
+            assert [one.result().status for one in sent] == [200, 200]
+    assert site.count("tickets_ticket") == ROUNDS * 900
