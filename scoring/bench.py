@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scoring.batches import batches
 from scoring.hardware import this_machine
 from scoring.text import compose
 from scoring.types import Request, Scorer
@@ -58,7 +59,7 @@ def figures(scorer: Scorer, asked: Sequence[Request]) -> Iterator[Figure]:
 def engine_figures(scorer: Any, asked: Sequence[Request]) -> Iterator[Figure]:
     """WorldPM's own: what a pair costs, how much is padding, and how it compares with one text at a time."""
     from scoring.conversation import pair
-    from scoring.worldpm import BATCH_TOKENS, MOST_TICKET_TOKENS, batches
+    from scoring.worldpm import BATCH_TOKENS, MOST_TICKET_TOKENS
 
     reward, tokenizer = scorer.reward, scorer.tokenizer
     pairs = [pair(tokenizer, request.rubric, request.text, MOST_TICKET_TOKENS) for request in asked]

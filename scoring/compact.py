@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from scoring.batches import batches
 from scoring.calibration import Calibration
 from scoring.types import Evidence, Model, Request, Score
 
@@ -79,7 +80,7 @@ class Compact:
         """Scores in the order of `requests`. Raises ValueError where the model gives no finite number."""
         readings = [read(self._tokenizer, request.text) for request in requests]
         scores: dict[int, Score] = {}
-        for batch in _batches([len(reading.pieces) for reading in readings]):
+        for batch in batches([len(reading.pieces) for reading in readings], BATCH_TOKENS):
             shares, bias = self._run([readings[index] for index in batch])
             for index, row in zip(batch, shares, strict=True):
                 scores[index] = _score(requests[index].text, readings[index], row, bias)
@@ -128,18 +129,6 @@ def _pieces(tokenizer: Tokenizer, text: str, offset: int) -> Iterator[Piece]:
     for piece, (start, end), word in zip(encoding.ids, encoding.offsets, encoding.word_ids, strict=True):
         # A text that spells a mark, such as "<pad>", must not become one.
         yield max(piece, UNKNOWN), (start + offset, end + offset), (word or 0) + offset
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices of readings of like length, packed so that no batch is wider than BATCH_TOKENS with its padding."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
-        if batch and (len(batch) + 1) * lengths[index] > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _session(file: Path, threads: int) -> InferenceSession:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scoring.batches import batches
 from scoring.calibration import UNCALIBRATED, Calibration
 from scoring.conversation import Pair, answer_ids, pair
 from scoring.types import Model, Request, Score
@@ -158,18 +159,6 @@ def pack(pairs: Sequence[Pair], device: torch.device, *, left: bool = False) -> 
         seen[row, start : start + length, start : start + length] = block
         pooled[row] = torch.tensor([start + first - 1, start + length - 1])
     return Packed(ids.to(device), positions.to(device), seen.to(device), pooled)
-
-
-def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices of like lengths, packed so that a batch with its padding stays within the budget, or is one alone."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[index] > budget:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def load(folder: Path, precision: str = "") -> Reward:

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from scoring import worldpm
+from scoring.batches import batches
 from scoring.conversation import Pair, answer_ids, pair, pooled_position
 from scoring.types import Request
 from scoring.verdicts import STANDARD, URGENT, fence, question
-from scoring.worldpm import CheckpointRefused, Reward, WorldPM, batches, load, weights_digest
+from scoring.worldpm import CheckpointRefused, Reward, WorldPM, load, weights_digest
 from tests.scoring import checkpoints
 
 CLOSE = 1e-4

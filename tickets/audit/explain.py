@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from tickets.models import Decision, Entry, Input, Kind, Queue, Reason, Ticket
@@ -84,11 +83,6 @@ def exact(millionths: int | None) -> str:
     whole, part = divmod(millionths, MILLION)
     digits = f"{part:06}".rstrip("0")
     return f"{whole}.{digits or '0'}"
-
-
-def history(ticket: Ticket) -> list[tuple[Decision, str, datetime]]:
-    """Every decision about a ticket, latest first, each with its sentence."""
-    return [(decision, sentence(decision), decision.at) for decision in decisions_of(ticket)]
 
 
 def decisions_of(ticket: Ticket) -> Sequence[Decision]:
