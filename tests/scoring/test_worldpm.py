@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,14 +217,14 @@ class TestConversation:
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.text(max_size=200) | st.lists(st.sampled_from(BREAKING)).map("".join))
     def test_no_text_breaks_out_of_its_fence(self, scorer: WorldPM, text: str) -> None:
-        text = text.encode("utf-8", "replace").decode()
+        read = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())  # as Qwen's tokenizer does
         mark = fence(text)
-        assert mark not in text
+        assert mark not in read
         one = pair(scorer.tokenizer, RUBRIC, text, 10_000)
         control = set(scorer.tokenizer.convert_tokens_to_ids(checkpoints.CONTROL))
         inside = one.shared[one.at : one.at + one.tokens]
         assert not control & set(inside)
-        assert scorer.tokenizer.decode(inside) == text
+        assert scorer.tokenizer.decode(inside) == read
 
     def test_of_a_long_ticket_head_and_tail_are_read_and_the_cut_is_marked(self, scorer: WorldPM) -> None:
         text = " ".join(f"word{n}" for n in range(400))
