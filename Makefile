@@ -65,7 +65,7 @@ bench: .venv-test/installed
 
 # Needs uv: https://docs.astral.sh/uv/
 lock:
-	@for role in requirements requirements-dev requirements-worker; do \
+	@for role in requirements requirements-worker requirements-dev; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 $(ARGS) $$role.in -o $$role.txt; done
 
 clean:
