@@ -19,14 +19,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scoring.batches import batches
 from scoring.hardware import this_machine
 from scoring.text import compose
 from scoring.types import Request, Scorer
+from scoring.verdicts import RUBRIC, STANDARD, URGENT, fence, question
 
 TICKETS = Path(__file__).with_name("training") / "tickets"
-RUBRIC = "Urgent means: harm is ongoing or imminent and a specialist must look within minutes."
 BATCH = 32
+TYPICAL_TOKENS = 300
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,37 @@ def figures(scorer: Scorer, asked: Sequence[Request]) -> Iterator[Figure]:
 
 def engine_figures(scorer: Any, asked: Sequence[Request]) -> Iterator[Figure]:
     """WorldPM's own: what a pair costs, how much is padding, and how it compares with one text at a time."""
-    from scoring.conversation import pair
-    from scoring.worldpm import BATCH_TOKENS, MOST_TICKET_TOKENS
+    from scoring.conversation import pairs
+    from scoring.worldpm import BATCH_TOKENS, MOST_TICKET_TOKENS, alike
 
-    reward, tokenizer = scorer.reward, scorer.tokenizer
-    pairs = [pair(tokenizer, request.rubric, request.text, MOST_TICKET_TOKENS) for request in asked]
-    longest = [one for one in pairs if one.tokens >= median(one.tokens for one in pairs)][:BATCH]
-    both = [_seconds(reward.of_pairs, [one]) for one in longest]
-    alone = [_seconds(reward.of, [*one.shared, *one.urgent]) for one in longest]
-    yield Figure("verdict pair / one forward pass", median(both) / median(alone))
-    made = list(batches([one.length for one in pairs], BATCH_TOKENS[reward.device.type]))
-    padded = sum(len(batch) * max(pairs[index].length for index in batch) for batch in made)
-    yield Figure("padding in batches", 100 * (1 - sum(one.length for one in pairs) / padded), "%")
-    bare = sum(_seconds(reward.of_pairs, [pairs[index] for index in batch]) for batch in made)
-    whole = _seconds(scorer.score, asked)
+    reward, read = scorer.reward, pairs(scorer.tokenizer, asked, MOST_TICKET_TOKENS)
+    typical = sorted(read, key=lambda one: abs(len(one.ticket) - TYPICAL_TOKENS))[:BATCH]
+    yield Figure("tokens of a ticket, median", median(len(one.ticket) for one in read))
+    both = sum(_seconds(reward.of_pairs, [one]) for one in typical)
+    alone = sum(_seconds(reward.of, [*one.shared, *one.frame.urgent]) for one in typical)
+    yield Figure(f"verdict pair / one pass, about {TYPICAL_TOKENS} tokens", both / alone)
+    made = list(alike(read, BATCH_TOKENS[reward.device.type]))
+    padded = sum(len(batch) * max(read[index].length for index in batch) for batch in made)
+    yield Figure("padding in batches", 100 * (1 - sum(one.length for one in read) / padded), "%")
+    whole = min(_seconds(scorer.score, asked) for _ in range(ROUNDS))
+    bare = min(_seconds(_bare, reward, read, made) for _ in range(ROUNDS))
     yield Figure("engine / bare forward passes", bare / whole)
-    card = sum(_seconds(reward.of, [*one.shared, *ending]) for one in pairs for ending in (one.urgent, one.standard))
-    yield Figure("against one text at a time, two passes", card / whole, "times")
+    yield Figure("against the model card's way", _seconds(_as_the_card_does, scorer, asked) / whole, "times")
+
+
+def _bare(reward: Any, read: Sequence[Any], made: Sequence[Sequence[int]]) -> None:
+    for batch in made:
+        reward.of_pairs([read[index] for index in batch])
+
+
+def _as_the_card_does(scorer: Any, asked: Sequence[Request]) -> None:
+    """One text at a time: rendered, encoded and read whole, once for each verdict."""
+    from scoring.conversation import answer_ids
+
+    for request in asked:
+        before, after = question(request.rubric, fence(request.text))
+        for verdict in (URGENT, STANDARD):
+            scorer.reward.of(answer_ids(scorer.tokenizer, before + request.text + after, verdict))
 
 
 def _seconds(work: Callable[..., object], *arguments: object) -> float:

@@ -1,4 +1,4 @@
-"""A ticket as the token ids a reward model reads: one shared part, and two endings, one for each verdict.
+"""A ticket as the token ids a reward model reads: a frame around it that all tickets share, and two endings.
 
 The checkpoint's own chat template is used, with a system message that is there and empty. The ticket itself is encoded
 apart, so that no text in it can become a control token, whatever it spells.
@@ -8,52 +8,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from scoring.verdicts import CUT, STANDARD, URGENT, question
+from scoring.types import Request
+from scoring.verdicts import CUT, STANDARD, URGENT, fence, question
 
 _PLACE = "\ue000ticket\ue000"  # private use: the normaliser removes these characters from every ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """shared, urgent, standard: token ids. spans: for each ticket token its characters; at: where they begin in shared.
+class Frame:
+    """What stands around a ticket, as token ids: before it, after it, and the two endings."""
 
-    tokens, tokens_cut: of the ticket, read and left out.
-    """
-
-    shared: tuple[int, ...]
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
     urgent: tuple[int, ...]
     standard: tuple[int, ...]
-    spans: tuple[tuple[int, int], ...]
-    at: int
-    tokens: int
-    tokens_cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A ticket in its frame. ticket: token ids. spans: for each of them its characters in the text.
+
+    tokens_cut: how many of the ticket were left out.
+    """
+
+    frame: Frame
+    ticket: tuple[int, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
+    tokens_cut: int = 0
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        return (*self.frame.prefix, *self.ticket, *self.frame.suffix)
 
     @property
     def length(self) -> int:
-        return len(self.shared) + len(self.urgent) + len(self.standard)
+        """Tokens to be read for it: the prefix is the same for every ticket and was read before."""
+        frame = self.frame
+        return len(self.ticket) + len(frame.suffix) + len(frame.urgent) + len(frame.standard)
 
 
 def pair(tokenizer: Any, rubric: str, ticket: str, most_tokens: int) -> Pair:
-    """tokenizer: of transformers, with a fast back end. most_tokens: of the ticket: three quarters head, the rest tail.
+    """`pairs` for one ticket."""
+    return pairs(tokenizer, [Request(ticket, rubric)], most_tokens)[0]
+
+
+def pairs(tokenizer: Any, requests: Sequence[Request], most_tokens: int) -> list[Pair]:
+    """tokenizer: of transformers, with a fast back end. most_tokens: of a ticket: three quarters head, the rest tail.
 
     Raises ValueError where the chat template puts words into the empty system message or changes what it is given.
     """
-    before, after = question(rubric, ticket)
+    encodings = _as_plain_text(tokenizer, [request.text for request in requests])
+    return [
+        Pair(_frame(tokenizer, request.rubric, fence(request.text)), *_kept(tokenizer, encoding, most_tokens))
+        for request, encoding in zip(requests, encodings, strict=True)
+    ]
+
+
+@lru_cache(maxsize=32)
+def _frame(tokenizer: Any, rubric: str, mark: str) -> Frame:
+    before, after = question(rubric, mark)
     start, to_urgent = _around(tokenizer, before, after, URGENT)
     _, to_standard = _around(tokenizer, before, after, STANDARD)
     same = to_urgent.index(URGENT)
-    head = _ids(tokenizer, start)
-    ids, spans, cut = _ticket(tokenizer, ticket, most_tokens)
-    return Pair(
-        shared=(*head, *ids, *_ids(tokenizer, to_urgent[:same])),
+    return Frame(
+        prefix=_ids(tokenizer, start),
+        suffix=_ids(tokenizer, to_urgent[:same]),
         urgent=_until_pooled(tokenizer, to_urgent[same:]),
         standard=_until_pooled(tokenizer, to_standard[same:]),
-        spans=spans,
-        at=len(head),
-        tokens=len(ids),
-        tokens_cut=cut,
     )
 
 
@@ -98,24 +122,22 @@ def _ids(tokenizer: Any, text: str) -> tuple[int, ...]:
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
-def _ticket(tokenizer: Any, text: str, most: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], int]:
-    """Ids, their characters in `text`, and how many tokens were left out."""
-    pieces = _stretch(tokenizer, text, 0)
-    if len(pieces) <= most:
-        return tuple(piece[0] for piece in pieces), tuple(piece[1] for piece in pieces), 0
-    head, tail = most - most // 4, most // 4
-    cut = len(pieces) - head - tail
-    marker = [(one, (pieces[head][1][0],) * 2) for one in _ids(tokenizer, CUT.format(tokens=cut))]
-    kept = [*pieces[:head], *marker, *pieces[len(pieces) - tail :]]
-    return tuple(piece[0] for piece in kept), tuple(piece[1] for piece in kept), cut
-
-
-def _stretch(tokenizer: Any, text: str, offset: int) -> list[tuple[int, tuple[int, int]]]:
-    """Plain text alone: what looks like a control token is spelled out."""
+def _as_plain_text(tokenizer: Any, texts: Sequence[str]) -> list[Any]:
+    """What looks like a control token is spelled out."""
     backend = tokenizer.backend_tokenizer
     special, backend.encode_special_tokens = backend.encode_special_tokens, True
     try:
-        encoding = backend.encode(text, add_special_tokens=False)
+        return backend.encode_batch(texts, add_special_tokens=False)
     finally:
         backend.encode_special_tokens = special
-    return [(one, (a + offset, b + offset)) for one, (a, b) in zip(encoding.ids, encoding.offsets, strict=True)]
+
+
+def _kept(tokenizer: Any, encoding: Any, most: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], int]:
+    """Ids, their characters in the text, and how many tokens were left out."""
+    ids, spans = encoding.ids, encoding.offsets
+    if len(ids) <= most:
+        return tuple(ids), tuple(spans), 0
+    head, tail = most - most // 4, len(ids) - most // 4
+    marker = _ids(tokenizer, CUT.format(tokens=tail - head))
+    nowhere = [(spans[head][0],) * 2] * len(marker)
+    return (*ids[:head], *marker, *ids[tail:]), (*spans[:head], *nowhere, *spans[tail:]), tail - head

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import re
 
-URGENT = "This ticket is urgent: harm is happening or about to happen, so a specialist must look at it within minutes."
-STANDARD = "This ticket is standard: no harm is happening or about to happen, so the whole team can answer it later."
+URGENT = "Urgent: harm is happening or near, so a specialist must look within minutes."
+STANDARD = "Standard: harm is neither happening nor near, so anybody may answer in turn."
+RUBRIC = (
+    "Urgent means: harm is ongoing or imminent and a specialist must look within minutes - an outage, data loss, "
+    "a breach, failing payments, somebody's safety, a deadline today, essential work blocked. "
+    "Everything else is standard, however loudly it is said."
+)
+"""What "urgent" means until ops say it better."""
 CUT = "\n[... {tokens} tokens left out ...]\n"
 """Stands where the middle of a long ticket was."""
 
@@ -29,12 +35,12 @@ Is this ticket urgent or standard?"""
 _FENCE_CHARACTER, _SHORTEST_FENCE = "~", 8
 
 
-def question(rubric: str, ticket: str) -> tuple[str, str]:
-    """What stands before and after the ticket. The fence is longer than any run of its character in the ticket."""
-    mark = fence(ticket)
+def question(rubric: str, mark: str) -> tuple[str, str]:
+    """What stands before and after a ticket whose fence is `mark`."""
     return _QUESTION.format(rubric=rubric.strip(), fence=mark), _AFTER.format(fence=mark)
 
 
 def fence(ticket: str) -> str:
+    """A line longer than any run of its character in the ticket."""
     longest = max(map(len, re.findall(f"{_FENCE_CHARACTER}+", ticket)), default=0)
     return _FENCE_CHARACTER * max(_SHORTEST_FENCE, longest + 1)

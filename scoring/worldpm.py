@@ -1,24 +1,23 @@
 """WorldPM and other reward models with a one-logit head, on GPUs or, slowly, on a CPU. Needs requirements-worker.txt.
 
 For each ticket the model says how good the verdict "urgent" is and how good "standard" is; the difference is the
-margin. Both verdicts share everything before them, so both are read in one sequence: the shared part once, then the two
-endings, which do not see each other and stand at the same positions.
+margin. What stands before the ticket is the same for all tickets under one rubric: its keys and values are kept.
+Both verdicts share the ticket too, so both are read in one sequence: ticket, then the two endings side by side.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.batches import batches
 from scoring.calibration import UNCALIBRATED, Calibration
-from scoring.conversation import Pair, answer_ids, pair
+from scoring.checkpoint import CheckpointRefused, checkpoint, name_of, weight_files, weights_digest
+from scoring.conversation import Pair, answer_ids, pairs
 from scoring.types import Model, Request, Score
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ KINDS = ("qwen2", "qwen3", "llama")
 PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
 MOST_TICKET_TOKENS = 2_048
 BATCH_TOKENS = {"cuda": 16_384, "cpu": 2_048}  # of one run, with its padding
+MOST_PREFIXES = 4  # rubrics and fences whose keys and values are kept
+_SHARED, _FIRST, _SECOND, _PADDING = range(4)
 _REFERENCE_ANSWERS = (
     "Three key tips for better sleep:\n1. Set a consistent bedtime and wake-up schedule\n"
     "2. Avoid screens 1 hour before bed\n3. Keep your bedroom cool and dark\n\n"
@@ -39,10 +40,6 @@ _MLP = {"score.0.weight", "score.0.bias", "score.2.weight", "score.2.bias"}
 _HEADS = (_MLP, {"score.weight"}, {"score.weight", "score.bias"})
 
 
-class CheckpointRefused(ValueError):
-    """The folder holds no reward model that could be loaded whole; says what is wrong with it."""
-
-
 class WorldPM:
     """One model a process. WORLDPM_MODEL: a folder, or a name in the hub's cache; WORLDPM_PRECISION: see PRECISIONS."""
 
@@ -51,7 +48,7 @@ class WorldPM:
     @classmethod
     def identity(cls) -> Model:
         folder = checkpoint()
-        return Model(id=_name(folder), digest=weights_digest(folder))
+        return Model(id=name_of(folder), digest=weights_digest(folder))
 
     @classmethod
     def calibration(cls) -> Calibration:
@@ -73,11 +70,11 @@ class WorldPM:
 
     def score(self, requests: Sequence[Request]) -> list[Score]:
         """Scores in the order of `requests`. Raises ValueError where the model gives no finite number."""
-        pairs = [pair(self.tokenizer, request.rubric, request.text, MOST_TICKET_TOKENS) for request in requests]
+        asked = pairs(self.tokenizer, requests, MOST_TICKET_TOKENS)
         scores: dict[int, Score] = {}
-        for batch in batches([one.length for one in pairs], BATCH_TOKENS[self.reward.device.type]):
-            rewards = self.reward.of_pairs([pairs[index] for index in batch])
-            scores |= {index: _score(pairs[index], *both) for index, both in zip(batch, rewards, strict=True)}
+        for batch in alike(asked, BATCH_TOKENS[self.reward.device.type]):
+            rewards = self.reward.of_pairs([asked[index] for index in batch])
+            scores |= {index: _score(asked[index], *both) for index, both in zip(batch, rewards, strict=True)}
         return [scores[index] for index in range(len(requests))]
 
 
@@ -88,13 +85,14 @@ class Reward:
     body: Any
     head: Any
     device: torch.device
+    _prefixes: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = field(default_factory=dict, compare=False)
 
     def of_pairs(self, pairs: Sequence[Pair], *, left: bool = False) -> list[tuple[float, float]]:
-        """Rewards of "urgent" and of "standard" for each pair. left: padding stands before the text, for tests."""
+        """Rewards of "urgent" and of "standard" for each pair; all have one prefix. left: padding first, for tests."""
         import torch
 
         try:
-            states = self._states(pack(pairs, self.device, left=left))
+            states = self._states(pack(pairs, self.device, left=left), pairs[0].frame.prefix)
         except torch.OutOfMemoryError:
             if len(pairs) == 1:
                 raise
@@ -106,22 +104,47 @@ class Reward:
 
     def of(self, ids: Sequence[int]) -> float:
         """The reward of one conversation in one pass, as the model card does it."""
-        alone = Pair(tuple(ids), (), (), (), 0, 0, 0)
-        return self.of_pairs([alone])[0][0]
+        import torch
 
-    def _states(self, packed: Packed) -> Tensor:
+        with torch.inference_mode():
+            whole = torch.tensor([list(ids)], device=self.device)
+            state = self.body(input_ids=whole, use_cache=False).last_hidden_state[0, -1]
+            return float(self.head(state.to(self.head_device).float()))
+
+    def _states(self, packed: Packed, prefix: tuple[int, ...]) -> Tensor:
         """The states at the two pooled positions of each pair: (pairs, 2, hidden)."""
         import torch
 
         with torch.inference_mode():
-            mask = torch.zeros(packed.seen.shape, dtype=self.body.dtype, device=self.device)
-            mask.masked_fill_(~packed.seen, torch.finfo(self.body.dtype).min)
+            before = torch.ones((*packed.ids.shape, len(prefix)), dtype=torch.bool, device=self.device)
+            hidden = torch.cat([before, packed.seen], dim=-1).logical_not()
+            mask = torch.zeros(hidden.shape, dtype=self.body.dtype, device=self.device)
+            mask.masked_fill_(hidden, torch.finfo(self.body.dtype).min)
             output = self.body(
-                input_ids=packed.ids, attention_mask=mask[:, None], position_ids=packed.positions, use_cache=False
+                input_ids=packed.ids,
+                attention_mask=mask[:, None],
+                position_ids=packed.positions + len(prefix),
+                past_key_values=self._read_before(prefix, len(packed.ids)),
+                use_cache=True,
             )
             states = output.last_hidden_state
             rows = torch.arange(len(states), device=states.device)[:, None]
             return states[rows, packed.pooled.to(states.device)].to(self.head_device)
+
+    def _read_before(self, prefix: tuple[int, ...], rows: int) -> Any:
+        """Keys and values of the prefix, which is read once for all tickets under one rubric, for each row."""
+        import torch
+        from transformers import DynamicCache
+
+        if prefix not in self._prefixes:
+            if len(self._prefixes) == MOST_PREFIXES:
+                self._prefixes.clear()
+            output = self.body(input_ids=torch.tensor([prefix], device=self.device), use_cache=True)
+            self._prefixes[prefix] = [(layer.keys, layer.values) for layer in output.past_key_values.layers]
+        layers = self._prefixes[prefix]
+        return DynamicCache(
+            [(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1)) for keys, values in layers]
+        )
 
     @property
     def head_device(self) -> torch.device:
@@ -140,25 +163,52 @@ class Packed:
 
 
 def pack(pairs: Sequence[Pair], device: torch.device, *, left: bool = False) -> Packed:
-    """Each pair as shared + urgent + standard in one row; positions start again for the second ending."""
+    """Each pair, without the prefix, in one row: ticket and suffix, then both endings.
+
+    The endings do not see each other and stand at the same positions.
+    """
     import torch
 
-    width, rows = max(one.length for one in pairs), len(pairs)
-    ids = torch.zeros((rows, width), dtype=torch.long)
-    positions = torch.zeros((rows, width), dtype=torch.long)
-    seen = torch.eye(width, dtype=torch.bool).repeat(rows, 1, 1)  # padding sees itself, so that nothing is NaN
-    pooled = torch.zeros((rows, 2), dtype=torch.long)
-    for row, one in enumerate(pairs):
-        shared, first, length = len(one.shared), len(one.shared) + len(one.urgent), one.length
-        start = width - length if left else 0
-        ids[row, start : start + length] = torch.tensor([*one.shared, *one.urgent, *one.standard])
-        positions[row, start : start + first] = torch.arange(first)
-        positions[row, start + first : start + length] = torch.arange(shared, shared + len(one.standard))
-        block = torch.ones((length, length), dtype=torch.bool).tril()
-        block[first:, shared:first] = False
-        seen[row, start : start + length, start : start + length] = block
-        pooled[row] = torch.tensor([start + first - 1, start + length - 1])
-    return Packed(ids.to(device), positions.to(device), seen.to(device), pooled)
+    width = max(one.length for one in pairs)
+    rows = [_row(one, width, left=left) for one in pairs]
+    ids, positions, parts = (
+        torch.tensor(column, device=device) for column in zip(*(row[:3] for row in rows), strict=True)
+    )
+    place = torch.arange(width, device=device)
+    earlier = place[None, :, None] >= place[None, None, :]
+    same = (parts[:, None, :] == _SHARED) | (parts[:, :, None] == parts[:, None, :])
+    # Padding sees padding, so that nothing is NaN, and nobody sees padding.
+    return Packed(ids, positions, earlier & same, torch.tensor([row[3] for row in rows]))
+
+
+def _row(one: Pair, width: int, *, left: bool) -> tuple[list[int], list[int], list[int], tuple[int, int]]:
+    """Ids, positions, parts and the two pooled places of one pair."""
+    frame = one.frame
+    shared = [*one.ticket, *frame.suffix]
+    first, second = len(frame.urgent), len(frame.standard)
+    start, padding = (width - one.length, 0) if left else (0, width - one.length)
+    end = start + len(shared) + first - 1
+
+    def padded(row: list[int], filler: int) -> list[int]:
+        return [filler] * start + row + [filler] * padding
+
+    begin = len(shared)
+    return (
+        padded([*shared, *frame.urgent, *frame.standard], 0),
+        padded([*range(begin + first), *range(begin, begin + second)], 0),
+        padded([_SHARED] * begin + [_FIRST] * first + [_SECOND] * second, _PADDING),
+        (end, end + second),
+    )
+
+
+def alike(pairs: Sequence[Pair], budget: int) -> Iterator[list[int]]:
+    """Indices of pairs with one prefix, in batches of like lengths."""
+    same: dict[tuple[int, ...], list[int]] = {}
+    for index, one in enumerate(pairs):
+        same.setdefault(one.frame.prefix, []).append(index)
+    for indices in same.values():
+        for batch in batches([pairs[index].length for index in indices], budget):
+            yield [indices[place] for place in batch]
 
 
 def load(folder: Path, precision: str = "") -> Reward:
@@ -214,7 +264,7 @@ def _head_weights(folder: Path) -> dict[str, Tensor]:
     from safetensors import safe_open
 
     found: dict[str, Tensor] = {}
-    for file in _weight_files(folder):
+    for file in weight_files(folder):
         with safe_open(file, framework="pt") as tensors:
             found |= {name: tensors.get_tensor(name) for name in tensors.keys() if name.startswith("score.")}  # noqa: SIM118
     return found
@@ -250,56 +300,10 @@ def reference_rewards(folder: Path) -> tuple[float, float]:
     return reward.of(better), reward.of(worse)
 
 
-def checkpoint() -> Path:
-    """The folder that WORLDPM_MODEL names, itself or in the hub's cache; nothing is downloaded."""
-    name = os.environ.get("WORLDPM_MODEL", "")
-    if not name:
-        raise CheckpointRefused("Set WORLDPM_MODEL to a checkpoint's folder, or its name in the hub's cache.")
-    if Path(name).is_dir():
-        return Path(name)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError) as error:
-        raise CheckpointRefused(f"{name} is no folder, and not in the hub's cache: download it first.") from error
-
-
-@cache
-def weights_digest(folder: Path) -> str:
-    """SHA-256 in hex over names and SHA-256 of the weight files, the configuration and the tokenizer."""
-    whole = hashlib.sha256()
-    files = [*_weight_files(folder), *(folder / name for name in ("config.json", "tokenizer.json"))]
-    for file in sorted(file for file in files if file.exists()):
-        whole.update(f"{file.name} {_file_digest(file)}\n".encode())
-    return whole.hexdigest()
-
-
-def _file_digest(file: Path) -> str:
-    """The hub's cache names a large file by its SHA-256 already: 146 GB need not be read twice."""
-    name = file.resolve().name
-    if len(name) == hashlib.sha256().digest_size * 2 and set(name) <= set("0123456789abcdef"):
-        return name
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise CheckpointRefused(f"{folder} holds no .safetensors files; other formats can run code and are not read.")
-    return files
-
-
-def _name(folder: Path) -> str:
-    """As the hub names it ("Qwen/WorldPM-72B"), or the folder's own name."""
-    given = os.environ.get("WORLDPM_MODEL", "")
-    return folder.name if Path(given).is_dir() else given
-
-
 def _score(one: Pair, urgent: float, standard: float) -> Score:
     margin = urgent - standard
     if margin - margin != 0.0:
         raise ValueError("the model gave a reward that is not a finite number")
-    return Score(margin, tokens=one.tokens, tokens_cut=one.tokens_cut, reward_urgent=urgent, reward_standard=standard)
+    return Score(
+        margin, tokens=len(one.ticket), tokens_cut=one.tokens_cut, reward_urgent=urgent, reward_standard=standard
+    )

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from scoring.calibration import Calibration as CalibrationValues
 from scoring.types import Model
+from scoring.verdicts import RUBRIC
 from tickets.flow.decide import millionths
 from tickets.flow.record import Draft, record
 from tickets.flow.score import scorer_class
@@ -25,11 +26,6 @@ from tickets.models import (
 )
 from tickets.policy import versions
 
-RUBRIC = (
-    "Urgent means: harm is ongoing or imminent and a specialist must look within minutes - an outage, data loss, "
-    "a breach, failing payments, somebody's safety, a deadline today, essential work blocked. "
-    "Everything else is standard, however loudly it is said."
-)
 FIRST_THRESHOLD = 700_000
 FIRST_REVIEW_BAND = 50_000
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoModel, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config
 
-from scoring.verdicts import STANDARD, URGENT, question
+from scoring.verdicts import STANDARD, URGENT, fence, question
 
 HIDDEN, VOCABULARY = 32, 600
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -24,17 +25,26 @@ TEMPLATE = (
 CONFIGS = {"qwen2": Qwen2Config, "qwen3": Qwen3Config, "llama": LlamaConfig}
 
 
-def make(folder: Path, kind: str = "qwen2", head: str = "mlp", seed: int = 0, shards: int = 1) -> Path:
+def make(
+    folder: Path,
+    kind: str = "qwen2",
+    head: str = "mlp",
+    seed: int = 0,
+    shards: int = 1,
+    hidden: int = HIDDEN,
+    read_with: PreTrainedTokenizerFast | None = None,
+) -> Path:
     """A checkpoint. head: "mlp" as WorldPM's, "linear" as a sequence classifier's, or "none"."""
     torch.manual_seed(seed)
+    reader = read_with or tokenizer()
     config = CONFIGS[kind](
-        hidden_size=HIDDEN,
-        intermediate_size=64,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
-        vocab_size=VOCABULARY,
+        head_dim=hidden // 4,
+        vocab_size=max(VOCABULARY, len(reader)),
         max_position_embeddings=4096,
         tie_word_embeddings=False,
     )
@@ -44,40 +54,41 @@ def make(folder: Path, kind: str = "qwen2", head: str = "mlp", seed: int = 0, sh
     body.save_pretrained(folder)
     tensors = {f"model.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}
     (folder / "model.safetensors").unlink()
-    _save(folder, tensors | _head(head), shards)
-    tokenizer().save_pretrained(folder)
+    _save(folder, tensors | _head(head, hidden), shards)
+    reader.save_pretrained(folder)
     return folder
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE trained on the texts it will meet most: every text has an encoding."""
+def tokenizer(texts: Sequence[str] = (), vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
+    """Byte-level BPE, normalised as Qwen's, trained on the frame of every ticket and on `texts`."""
     backend = Tokenizer(models.BPE())
+    backend.normalizer = normalizers.NFC()
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=CONTROL,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    backend.train_from_iterator([URGENT, STANDARD, *question("harm now", "lamp")] * 3, trainer)
+    backend.train_from_iterator([URGENT, STANDARD, *question("harm now", fence(""))] * 3 + list(texts), trainer)
     made = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<|endoftext|>", eos_token="<|im_end|>")
     made.chat_template = TEMPLATE
     return made
 
 
-def _head(kind: str) -> dict[str, torch.Tensor]:
+def _head(kind: str, hidden: int) -> dict[str, torch.Tensor]:
     def drawn(*shape: int) -> torch.Tensor:
         return torch.randn(*shape) * 0.3
 
     heads: dict[str, dict[str, torch.Tensor]] = {
         "mlp": {
-            "score.0.weight": drawn(HIDDEN, HIDDEN),
-            "score.0.bias": drawn(HIDDEN),
-            "score.2.weight": drawn(1, HIDDEN),
+            "score.0.weight": drawn(hidden, hidden),
+            "score.0.bias": drawn(hidden),
+            "score.2.weight": drawn(1, hidden),
             "score.2.bias": drawn(1),
         },
-        "linear": {"score.weight": drawn(1, HIDDEN)},
+        "linear": {"score.weight": drawn(1, hidden)},
         "none": {},
     }
     return heads[kind]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
@@ -75,7 +75,9 @@ def margins(scorer: WorldPM, texts: list[str]) -> list[float]:
 class TestExactness:
     def test_a_packed_pair_is_two_single_passes(self, scorer: WorldPM, reward: Reward) -> None:
         for one in pairs(scorer):
-            expected = [single_pass(reward, [*one.shared, *ending]) for ending in (one.urgent, one.standard)]
+            expected = [
+                single_pass(reward, [*one.shared, *ending]) for ending in (one.frame.urgent, one.frame.standard)
+            ]
             assert reward.of_pairs([one])[0] == pytest.approx(expected, abs=CLOSE)
 
     def test_a_batch_is_its_members_alone(self, scorer: WorldPM, reward: Reward) -> None:
@@ -102,14 +104,14 @@ class TestExactness:
     def test_every_kind_of_model_and_head(self, tmp_path: Path, kind: str, head: str) -> None:
         made = checkpoints.make(tmp_path / "model", kind, head)
         reward, one = load(made), pair(checkpoints.tokenizer(), RUBRIC, TEXTS[0], 300)
-        expected = [single_pass(reward, [*one.shared, *ending]) for ending in (one.urgent, one.standard)]
+        expected = [single_pass(reward, [*one.shared, *ending]) for ending in (one.frame.urgent, one.frame.standard)]
         assert reward.of_pairs([one])[0] == pytest.approx(expected, abs=CLOSE)
 
     def test_the_head_is_the_formula(self, folder: Path, scorer: WorldPM, reward: Reward) -> None:
         """w2 . relu(W0 h + b0) + b2 of the state at the pooled position, from the weights on disk."""
         weights, one = load_file(folder / "model.safetensors"), pairs(scorer)[0]
         with torch.inference_mode():
-            state = reward.body(input_ids=torch.tensor([[*one.shared, *one.urgent]])).last_hidden_state[0, -1]
+            state = reward.body(input_ids=torch.tensor([[*one.shared, *one.frame.urgent]])).last_hidden_state[0, -1]
         hidden = torch.relu(weights["score.0.weight"] @ state + weights["score.0.bias"])
         expected = float(weights["score.2.weight"] @ hidden + weights["score.2.bias"])
         assert reward.of_pairs([one])[0][0] == pytest.approx(expected, abs=CLOSE)
@@ -191,7 +193,7 @@ class TestConversation:
         assert "helpful" not in text
 
     def test_it_reads_as_the_template_renders_it(self, scorer: WorldPM) -> None:
-        before, after = question(RUBRIC, TEXTS[0])
+        before, after = question(RUBRIC, fence(TEXTS[0]))
         messages = [
             {"role": "system", "content": ""},
             {"role": "user", "content": before + TEXTS[0] + after},
@@ -199,12 +201,12 @@ class TestConversation:
         ]
         rendered = scorer.tokenizer.apply_chat_template(messages, tokenize=False)
         one = pairs(scorer)[0]
-        assert scorer.tokenizer.decode([*one.shared, *one.urgent]) == rendered.removesuffix("<|endoftext|>")
+        assert scorer.tokenizer.decode([*one.shared, *one.frame.urgent]) == rendered.removesuffix("<|endoftext|>")
 
     def test_the_pooled_token_is_the_end_of_the_verdict(self, scorer: WorldPM) -> None:
         end = scorer.tokenizer.convert_tokens_to_ids("<|im_end|>")
         for one in pairs(scorer):
-            assert one.urgent[-1] == one.standard[-1] == end
+            assert one.frame.urgent[-1] == one.frame.standard[-1] == end
 
     @pytest.mark.parametrize(("ids", "position"), [([5, 6, 7], 2), ([5, 6, 0], 1), ([5, 0, 0, 0], 0)])
     def test_pooling_takes_the_token_before_the_first_pad(self, ids: list[int], position: int) -> None:
@@ -216,13 +218,14 @@ class TestConversation:
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.text(max_size=200) | st.lists(st.sampled_from(BREAKING)).map("".join))
+    @example("\uf900")  # normalised to another letter
     def test_no_text_breaks_out_of_its_fence(self, scorer: WorldPM, text: str) -> None:
         read = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())  # as Qwen's tokenizer does
         mark = fence(text)
         assert mark not in read
         one = pair(scorer.tokenizer, RUBRIC, text, 10_000)
         control = set(scorer.tokenizer.convert_tokens_to_ids(checkpoints.CONTROL))
-        inside = one.shared[one.at : one.at + one.tokens]
+        inside = one.ticket
         assert not control & set(inside)
         assert scorer.tokenizer.decode(inside) == read
 
@@ -270,10 +273,10 @@ class TestBatches:
     ) -> None:
         expected, whole = reward.of_pairs(pairs(scorer)), Reward._states
 
-        def cramped(self: Reward, packed: Any) -> Any:
+        def cramped(self: Reward, packed: Any, prefix: tuple[int, ...]) -> Any:
             if len(packed.ids) > 2:
                 raise torch.OutOfMemoryError
-            return whole(self, packed)
+            return whole(self, packed, prefix)
 
         monkeypatch.setattr(Reward, "_states", cramped)
         for found, wanted in zip(reward.of_pairs(pairs(scorer)), expected, strict=True):

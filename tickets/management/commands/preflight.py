@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from scoring.checkpoint import CheckpointRefused, checkpoint, weights_digest
 from scoring.hardware import BYTES_A_WEIGHT, Machine, bytes_needed, needs, this_machine, weights
-from scoring.worldpm import CheckpointRefused, checkpoint, reference_rewards
+from scoring.worldpm import reference_rewards
 
 REFERENCE = (0.6298332214355469, -1.6425328254699707)
 """What the model card says WorldPM-72B gives its two example answers."""
@@ -41,6 +42,7 @@ class Command(BaseCommand):
     def _checkpoint(self, folder: Path, machine: Machine, *, check: bool) -> None:
         for line in _fits(folder, machine):
             self.stdout.write(line)
+        self.stdout.write(f"digest {weights_digest(folder)}")
         if not check:
             return
         better, worse = reference_rewards(folder)

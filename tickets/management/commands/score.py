@@ -15,8 +15,9 @@ from django.db import Error
 
 from scoring.text import compose
 from scoring.types import Request, Score
+from scoring.verdicts import RUBRIC
 from tickets.audit.explain import MILLION
-from tickets.first_rows import FIRST_REVIEW_BAND, FIRST_THRESHOLD, RUBRIC
+from tickets.first_rows import FIRST_REVIEW_BAND, FIRST_THRESHOLD
 from tickets.flow.decide import PolicyValues, decide
 from tickets.flow.origin import values_of
 from tickets.flow.score import scorer
