@@ -1,4 +1,4 @@
-"""From a raw margin to a probability: Platt's sigmoid, with a version that goes on record.
+"""From a raw margin to a probability: Platt's sigmoid or an isotonic map, with a version that goes on record.
 
 Imported by web processes: numpy is loaded only by whoever fits.
 """
@@ -6,10 +6,12 @@ Imported by web processes: numpy is loaded only by whoever fits.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_KNOTS = 32
 _STEPS = 100
 _RIDGE = 1e-9  # keeps the curvature invertible where every probability is 0 or 1
 _TOLERANCE = 1e-9
@@ -17,22 +19,38 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """version: the name under which it is recorded. a, b: slope and offset, in logits."""
+    """version: the name under which it is recorded. a, b: slope and offset, in logits.
+
+    knots: margins, rising, and their probabilities; where there are some, straight lines between them take the place
+    of the sigmoid, and beyond the ends the probability stays as it is there.
+    """
 
     version: str
     a: float
     b: float
+    knots: tuple[tuple[float, float], ...] = ()
 
     def probability(self, margin: float) -> float:
-        """sigmoid(a * margin + b), 0 to 1, for every finite margin."""
-        logit = self.a * margin + self.b
-        if logit >= 0:
-            return 1 / (1 + math.exp(-logit))
-        odds = math.exp(logit)
-        return odds / (1 + odds)
+        """0 to 1, never falling, for every finite margin."""
+        return _between(self.knots, margin) if self.knots else _sigmoid(self.a * margin + self.b)
 
 
 UNCALIBRATED = Calibration("uncalibrated", 1.0, 0.0)
+
+
+def _sigmoid(logit: float) -> float:
+    if logit >= 0:
+        return 1 / (1 + math.exp(-logit))
+    odds = math.exp(logit)
+    return odds / (1 + odds)
+
+
+def _between(knots: Sequence[tuple[float, float]], margin: float) -> float:
+    place = bisect_right(knots, margin, key=lambda knot: knot[0])
+    if place in (0, len(knots)):
+        return knots[max(0, place - 1)][1]
+    (left, low), (right, high) = knots[place - 1], knots[place]
+    return low + (high - low) * ((margin - left) / (right - left))
 
 
 def fit(margins: Sequence[float], labels: Sequence[bool]) -> tuple[float, float]:
@@ -44,16 +62,49 @@ def fit(margins: Sequence[float], labels: Sequence[bool]) -> tuple[float, float]
     """
     import numpy as np
 
+    x, targets = _checked(margins, labels)
+    centre, spread = float(x.mean()), float(x.std())
+    design = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)
+    slope, offset = _newton(design, targets)
+    return slope / spread, offset - slope * centre / spread
+
+
+def fit_isotonic(margins: Sequence[float], labels: Sequence[bool]) -> tuple[tuple[float, float], ...]:
+    """Knots of the never falling map that is nearest to the labels, by pooling adjacent violators (Ayer 1955).
+
+    Targets as in `fit`. The margins are first put into at most 32 groups of like size, so that no single label makes a
+    step. Raises ValueError as `fit` does.
+    """
+    import numpy as np
+
+    x, targets = _checked(margins, labels)
+    order = np.argsort(x, kind="stable")
+    # Equal margins belong into one group: a map gives them one probability.
+    starts = np.unique(np.searchsorted(x[order], x[order][np.linspace(0, len(x), _KNOTS, endpoint=False, dtype=int)]))
+    pools: list[tuple[float, float, int]] = []
+    for margin, target in zip(np.split(x[order], starts[1:]), np.split(targets[order], starts[1:]), strict=True):
+        pools.append((float(margin.mean()), float(target.mean()), len(margin)))
+        while len(pools) > 1 and pools[-1][1] <= pools[-2][1]:
+            pools[-2:] = [_pooled(*pools[-2:])]
+    return tuple((margin, chance) for margin, chance, _ in pools)
+
+
+def _pooled(left: tuple[float, float, int], right: tuple[float, float, int]) -> tuple[float, float, int]:
+    count = left[2] + right[2]
+    margin, chance = ((left[part] * left[2] + right[part] * right[2]) / count for part in (0, 1))
+    return margin, chance, count
+
+
+def _checked(margins: Sequence[float], labels: Sequence[bool]) -> tuple[Any, Any]:
+    """Margins, and the targets of the labels. Raises ValueError."""
+    import numpy as np
+
     x, urgent = np.asarray(margins, float), np.asarray(labels, bool)
     if len(x) != len(urgent) or urgent.all() or not urgent.any():
         raise ValueError("calibration needs one label a margin, and labels of both kinds")
     if not np.isfinite(x).all() or np.ptp(x) == 0:
         raise ValueError("calibration needs finite margins that are not all alike")
-    centre, spread = float(x.mean()), float(x.std())
-    design = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)
-    targets = np.where(urgent, (urgent.sum() + 1) / (urgent.sum() + 2), 1 / ((~urgent).sum() + 2))
-    slope, offset = _newton(design, targets)
-    return slope / spread, offset - slope * centre / spread
+    return x, np.where(urgent, (urgent.sum() + 1) / (urgent.sum() + 2), 1 / ((~urgent).sum() + 2))
 
 
 def _newton(design: Any, targets: Any) -> tuple[float, float]:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scoring.calibration import Calibration, fit
 from scoring.keyword import Keyword
+from scoring.measures import auc, brier, ece, log_loss, wilson
 from scoring.training.data import Example
 from scoring.types import Request
 
 THRESHOLD = 0.7
-_BINS = 10
-_Z = 1.959964  # 95 %, two-sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,52 +59,13 @@ def report(found: Sequence[Prediction]) -> dict[str, Any]:
         "auc": round(auc([one.margin for one in found], labels), 4),
         "auc_keyword": round(auc([one.keyword for one in found], labels), 4),
         "ece": round(ece(chances, labels), 4),
-        "brier": round(_mean((1 - chance) ** 2 for chance in _given_to_truth(found)), 4),
-        "log_loss": round(_mean(-math.log(max(1e-12, chance)) for chance in _given_to_truth(found)), 4),
+        "brier": round(brier(chances, labels), 4),
+        "log_loss": round(log_loss(chances, labels), 4),
         "style_pairs_alike": wilson(*_pairs_alike(found)),
         "urgent_found": _accuracy([one for one in found if one.example.urgent]),
         "standard_kept": _accuracy([one for one in found if not one.example.urgent]),
         **{f"by_{name}": _by(found, name) for name in ("trade", "language", "hard")},
     }
-
-
-def wilson(right: int, total: int) -> tuple[float, float, float]:
-    """Share and its 95 % interval (Wilson 1927)."""
-    if not total:
-        return (0.0, 0.0, 1.0)
-    share, z2 = right / total, _Z**2
-    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = _Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
-    return (round(share, 4), round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4))
-
-
-def auc(values: Sequence[float], labels: Sequence[bool]) -> float:
-    """The chance that an urgent ticket scores above a standard one; ties count half (Mann and Whitney)."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks, start = [0.0] * len(values), 0
-    while start < len(order):
-        end = start
-        while end < len(order) and values[order[end]] == values[order[start]]:
-            end += 1
-        for index in order[start:end]:
-            ranks[index] = (start + 1 + end) / 2
-        start = end
-    urgent = sum(labels)
-    above = sum(rank for rank, label in zip(ranks, labels, strict=True) if label) - urgent * (urgent + 1) / 2
-    return above / max(1, urgent * (len(labels) - urgent))
-
-
-def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
-    """Expected calibration error over ten bins of equal width."""
-    bins: list[list[tuple[float, bool]]] = [[] for _ in range(_BINS)]
-    for chance, label in zip(chances, labels, strict=True):
-        bins[min(_BINS - 1, int(chance * _BINS))].append((chance, label))
-    gaps = (abs(sum(chance - label for chance, label in members)) for members in bins)
-    return sum(gaps) / max(1, len(chances))
-
-
-def _given_to_truth(found: Sequence[Prediction]) -> list[float]:
-    return [one.probability if one.example.urgent else 1 - one.probability for one in found]
 
 
 def _probability(one: Prediction) -> float:
@@ -140,11 +99,6 @@ def _pairs_alike(found: Sequence[Prediction]) -> tuple[int, int]:
             pairs.setdefault((one.example.trade, one.example.pair), []).append(one.probability > THRESHOLD)
     whole = [verdicts for verdicts in pairs.values() if len(verdicts) == 2]
     return sum(first == second for first, second in whole), len(whole)
-
-
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return sum(numbers) / max(1, len(numbers))
 
 
 def main() -> None:

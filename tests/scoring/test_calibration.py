@@ -2,12 +2,13 @@ import math
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.calibration import UNCALIBRATED, Calibration, fit
+from scoring.calibration import UNCALIBRATED, Calibration, fit, fit_isotonic
 
 margins = st.floats(allow_nan=False, allow_infinity=False)
 slopes = st.floats(min_value=0, max_value=1e6)
@@ -51,6 +52,32 @@ def test_fit_finds_the_point_where_the_labels_change_wherever_the_margins_lie() 
     assert Calibration("far", a, b).probability(1002.0) == pytest.approx(0.5, abs=1e-6)
 
 
+labelled = st.lists(st.tuples(st.floats(-50, 50), st.booleans()), min_size=2, max_size=120).filter(
+    lambda rows: len({label for _, label in rows}) == 2 and len({margin for margin, _ in rows}) > 1
+)
+
+
+@given(labelled, margins, margins)
+def test_an_isotonic_map_never_falls_and_never_says_certain(
+    rows: list[tuple[float, bool]], one: float, other: float
+) -> None:
+    knots = fit_isotonic(*zip(*rows, strict=True))
+    low, high = (Calibration("test", 0, 0, knots).probability(margin) for margin in sorted((one, other)))
+    assert 0 < low <= high < 1
+    assert len(knots) <= 32
+
+
+def test_an_isotonic_map_finds_a_step_that_no_sigmoid_has() -> None:
+    chance = random.Random(3)
+    drawn = [chance.uniform(-3, 3) for _ in range(20_000)]
+    truth = {False: 0.2, True: 0.6}
+    labels = [chance.random() < truth[margin > 1] for margin in drawn]
+    found = Calibration("step", 0, 0, fit_isotonic(drawn, labels))
+    assert found.probability(-2) == pytest.approx(0.2, abs=0.03)
+    assert found.probability(2) == pytest.approx(0.6, abs=0.03)
+
+
+@pytest.mark.parametrize("fitting", [fit, fit_isotonic])
 @pytest.mark.parametrize(
     ("given_margins", "labels"),
     [
@@ -62,9 +89,11 @@ def test_fit_finds_the_point_where_the_labels_change_wherever_the_margins_lie() 
         ([1.0], [True, False]),
     ],
 )
-def test_fit_refuses_what_no_curve_can_be_read_from(given_margins: list[float], labels: list[bool]) -> None:
+def test_fit_refuses_what_no_curve_can_be_read_from(
+    given_margins: list[float], labels: list[bool], fitting: Callable[..., object]
+) -> None:
     with pytest.raises(ValueError, match="calibration needs"):
-        fit(given_margins, labels)
+        fitting(given_margins, labels)
 
 
 def test_a_process_that_only_reads_probabilities_never_loads_numpy() -> None:

@@ -1,0 +1,59 @@
+"""How good probabilities are, measured against labels. Plain Python, for pages and commands alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+BINS = 10
+_Z = 1.959964  # 95 %, two-sided
+_SURE = 1e-12
+
+
+def wilson(right: int, total: int) -> tuple[float, float, float]:
+    """Share and its 95 % interval (Wilson 1927)."""
+    if not total:
+        return (0.0, 0.0, 1.0)
+    share, z2 = right / total, _Z**2
+    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return (round(share, 4), round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4))
+
+
+def auc(values: Sequence[float], labels: Sequence[bool]) -> float:
+    """The chance that an urgent ticket scores above a standard one; ties count half (Mann and Whitney 1947)."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks, start = [0.0] * len(values), 0
+    while start < len(order):
+        end = start
+        while end < len(order) and values[order[end]] == values[order[start]]:
+            end += 1
+        for index in order[start:end]:
+            ranks[index] = (start + 1 + end) / 2
+        start = end
+    urgent = sum(labels)
+    above = sum(rank for rank, label in zip(ranks, labels, strict=True) if label) - urgent * (urgent + 1) / 2
+    return above / max(1, urgent * (len(labels) - urgent))
+
+
+def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
+    """Expected calibration error over ten bins of equal width (Naeini and others 2015), 0 to 1."""
+    bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+    for chance, label in zip(chances, labels, strict=True):
+        bins[min(BINS - 1, int(chance * BINS))].append((chance, label))
+    gaps = (abs(sum(chance - label for chance, label in members)) for members in bins)
+    return sum(gaps) / max(1, len(chances))
+
+
+def brier(chances: Sequence[float], labels: Sequence[bool]) -> float:
+    """Mean squared distance to what was true (Brier 1950), 0 to 1."""
+    return sum((1 - truth) ** 2 for truth in _given_to_truth(chances, labels)) / max(1, len(chances))
+
+
+def log_loss(chances: Sequence[float], labels: Sequence[bool]) -> float:
+    """Mean surprise in nats; what was held impossible counts as 1e-12."""
+    return sum(-math.log(max(_SURE, truth)) for truth in _given_to_truth(chances, labels)) / max(1, len(chances))
+
+
+def _given_to_truth(chances: Sequence[float], labels: Sequence[bool]) -> list[float]:
+    return [chance if label else 1 - chance for chance, label in zip(chances, labels, strict=True)]
