@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scoring.calibration import Calibration
+
+
+class Unavailable(Exception):
+    """The scorer cannot be reached or is not ready; says why. The texts are not to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +80,17 @@ class Scorer(Protocol):
         ...
 
     def score(self, requests: Sequence[Request]) -> list[Score]:
-        """Scores in the order of `requests`, each the same whatever else is in the list (to 1e-4)."""
+        """Scores in the order of `requests`, each the same whatever else is in the list (to 1e-4).
+
+        Raises Unavailable where the texts are not to blame.
+        """
+        ...
+
+
+@runtime_checkable
+class Elsewhere(Scorer, Protocol):
+    """A scorer whose model is in another process, which may be away."""
+
+    def problem(self) -> str:
+        """Why it cannot score at the moment, in words for ops; empty when it can. Asked before tickets are claimed."""
         ...

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from tickets import pipeline
 from tickets.flow.ingest import NewTicket
-from tickets.models import ApiKey, Scope, Ticket, User, Waiting
+from tickets.models import ActivePolicy, ApiKey, Policy, Scope, Ticket, User, Waiting
 from tickets.pipeline import Actor
+from tickets.policy.versions import like
 
 URGENT = "URGENT production outage, payments failing, data loss right now"
 CALM = "Could you send me last month's invoice again when you have a moment? Thank you."
@@ -78,3 +79,11 @@ def api_key(scopes: Iterable[str] = Scope.values, *, days: float = 1) -> str:
         expires_at=timezone.now() + timedelta(days=days),
     )
     return secret
+
+
+def decide_by(**values: Any) -> Policy:
+    """From now on a policy decides that is like the active one but for `values`."""
+    by = Actor("test")
+    policy = pipeline.draft_policy(like(ActivePolicy.current()) | values, by, "a test")
+    pipeline.activate_policy(policy, by, "a test")
+    return policy

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import transaction
 
+from scoring.calibration import UNCALIBRATED
 from scoring.calibration import Calibration as CalibrationValues
 from scoring.types import Model
 from scoring.verdicts import RUBRIC
@@ -24,7 +25,7 @@ from tickets.models import (
     Role,
     Shipping,
 )
-from tickets.policy import versions
+from tickets.policy import calibrating, versions
 
 FIRST_THRESHOLD = 700_000
 FIRST_REVIEW_BAND = 50_000
@@ -46,7 +47,11 @@ def register(identity: Model, calibration: CalibrationValues) -> tuple[Registere
     model, is_new_model = RegisteredModel.objects.get_or_create(name=identity.id, digest=identity.digest)
     row, is_new_calibration = Calibration.objects.get_or_create(
         version=calibration.version,
-        defaults={"a_millionths": millionths(calibration.a), "b_millionths": millionths(calibration.b)},
+        defaults={
+            "model": None if calibration == UNCALIBRATED else model,
+            "a_millionths": millionths(calibration.a),
+            "b_millionths": millionths(calibration.b),
+        },
     )
     drafts = []
     if is_new_model:
@@ -56,8 +61,7 @@ def register(identity: Model, calibration: CalibrationValues) -> tuple[Registere
             )
         )
     if is_new_calibration:
-        content = {"version": row.version, "a": row.a_millionths, "b": row.b_millionths}
-        drafts.append(Draft(Kind.CALIBRATION_ADDED, f"calibration:{row.pk}", "system", content))
+        drafts.append(calibrating.added_draft(row, "system"))
     record(drafts)
     return model, row
 

@@ -15,12 +15,14 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error, IntegrityError, transaction
+from django.db.models import F, Q
 
 from scoring.keyword import Keyword
-from scoring.types import Model
+from scoring.types import Elsewhere, Evidence, Model, Unavailable
 from tickets import presence, wake
-from tickets.flow import review
+from tickets.flow import explaining, review
 from tickets.flow import score as scoring_step
+from tickets.flow.explaining import Asked
 from tickets.flow.fallback import Overdue, is_overdue, overdue, why
 from tickets.flow.idempotency import Once, answered_before, remember
 from tickets.flow.ingest import Accepted, NewTicket, add_input, ingest
@@ -31,21 +33,28 @@ from tickets.flow.settle import Case, held_tickets, latest_inputs, point_at_deci
 from tickets.models import (
     ActivePolicy,
     Author,
+    Calibration,
     Cause,
+    Decision,
     Entry,
+    Job,
+    JobKind,
+    JobState,
     Kind,
     Label,
     Message,
     Policy,
     ProcessKind,
     Queue,
+    RegisteredModel,
     Ticket,
     User,
     Waiting,
 )
 from tickets.models.clock import database_now
 from tickets.models.label import Origin as LabelOrigin
-from tickets.policy import versions
+from tickets.policy import calibrating, versions
+from tickets.policy.calibrating import Labelled, Method
 
 log = structlog.get_logger(__name__)
 
@@ -108,11 +117,16 @@ def score_waiting(worker: str, budget: timedelta) -> int:
     while time.monotonic() < until:
         held = claim(worker, model)
         if held is None:
+            if explain_one(worker, model):
+                continue
             return decided
         try:
             scored = scoring_step.score(held)
         except ScoringFailed as error:
             put_back(held, error)
+        except Unavailable as error:
+            hand_back(held, error)
+            return decided
         else:
             decided += len(settle_claim(held, scored, model, worker))
     wake.knock(wake.SCORE)
@@ -120,9 +134,9 @@ def score_waiting(worker: str, budget: timedelta) -> int:
 
 
 def claim(worker: str, model: Model) -> Claim | None:
-    """A batch for this worker, or None: nothing waits, or the active policy names another model."""
+    """A batch for this worker, or None: nothing waits, or it may not or cannot score."""
     policy = ActivePolicy.current()
-    problem = "" if versions.is_carried(policy, model) else _carries_another(policy, model)
+    problem = _problem(policy, model)
     presence.note(worker, ProcessKind.WORKER, model.id, problem)
     if problem or not Waiting.objects.filter(available_at__lte=database_now()).exists():
         return None
@@ -160,6 +174,34 @@ def put_back(held: Claim, error: ScoringFailed) -> None:
             row.claim, row.available_at = 0, now + timedelta(seconds=2**row.attempts - 1)
         Waiting.objects.bulk_update(rows, ["claim", "available_at"])
     log.warning("scoring_failed", tickets=list(held.ticket_ids), error=str(error))
+
+
+def explain_one(worker: str, model: Model) -> bool:
+    """Explains one decision that was asked about; False when there is none. Only when nothing waits for a score."""
+    if _problem(ActivePolicy.current(), model) or not Job.objects.filter(_may_be_explained()).exists():
+        return False
+    with transaction.atomic():
+        held = explaining.claim(database_now())
+    if held is None:
+        return False
+    try:
+        asked = explaining.read(*held, model)
+        found, milliseconds = explaining.explain(asked)
+    except explaining.CannotExplain as error:
+        _fail(*held, str(error))
+    except Exception as error:
+        _try_again(*held, f"{type(error).__name__}: {error}")
+    else:
+        _record_explanation(asked, found, milliseconds, f"worker:{worker}")
+    return True
+
+
+def hand_back(held: Claim, error: Unavailable) -> None:
+    """The model is away: the tickets wait as if nobody had claimed them."""
+    with transaction.atomic():
+        rows = Waiting.objects.filter(claim=held.token)
+        rows.update(claim=0, available_at=database_now(), attempts=F("attempts") - 1)
+    log.warning("scorer_unavailable", tickets=list(held.ticket_ids), error=str(error))
 
 
 def give_up() -> list[int]:
@@ -212,6 +254,16 @@ def override(ticket_id: int, queue: Queue, by: Actor, reason: str) -> Entry:
     return entry
 
 
+def ask_for_explanation(ticket_id: int, by: Actor) -> Decision:
+    """Wants to know which sentences moved the latest score. Raises ReviewRefused, Ticket.DoesNotExist."""
+    with transaction.atomic():
+        ticket = _held(ticket_id)
+        scored = review.explainable(ticket)
+        explaining.ask([scored.seq], by.name, database_now())
+        wake.on_commit(wake.SCORE)
+    return scored
+
+
 def confirm(ticket_id: int, by: Actor, reason: str = "") -> Entry:
     """A person says the queue is right. Raises ReviewRefused, Ticket.DoesNotExist."""
     with transaction.atomic():
@@ -252,6 +304,19 @@ def activate_policy(policy: Policy, by: Actor, reason: str) -> None:
         replaced = versions.activate(policy, by.user, reason)
         record([versions.activated_draft(policy, replaced, by.name, reason)])
     wake.knock(wake.SCORE)
+
+
+def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method, by: Actor) -> tuple[Calibration, bool]:
+    """A new version of the map from margin to probability, and whether it is new. Raises TooFewLabels."""
+    fitted = calibrating.calibrate(found, model, method)
+    with transaction.atomic():
+        ActivePolicy.locked()
+        if known := Calibration.objects.filter(version=fitted.version).first():
+            return known, False
+        fitted.created_by = by.user
+        fitted.save()
+        record([calibrating.added_draft(fitted, by.name)])
+    return fitted, True
 
 
 def note(draft: Draft) -> Entry:
@@ -304,6 +369,33 @@ def _milliseconds(start: datetime, end: datetime) -> int:
     return max(0, (end - start) // timedelta(milliseconds=1))
 
 
+def _may_be_explained() -> Q:
+    return Q(kind=JobKind.EXPLAIN, state=JobState.OPEN, available_at__lte=database_now())
+
+
+def _record_explanation(asked: Asked, found: Sequence[Evidence], milliseconds: int, actor: str) -> None:
+    with transaction.atomic():
+        ticket = _held(asked.text.ticket_id)
+        done, _ = Job.objects.filter(pk=asked.job.pk, claim=asked.token).delete()
+        if done:
+            record([explaining.draft(ticket, asked, found, milliseconds, actor)])
+            _ship_on_commit()
+
+
+def _fail(job: Job, token: int, problem: str) -> None:
+    Job.objects.filter(pk=job.pk, claim=token).update(
+        state=JobState.FAILED, problem=problem[:500], finished_at=database_now()
+    )
+    log.warning("job_failed", kind=job.kind, subject=job.subject, error=problem[:500])
+
+
+def _try_again(job: Job, token: int, problem: str) -> None:
+    if job.attempts >= explaining.MOST_ATTEMPTS:
+        _fail(job, token, problem)
+    else:
+        Job.objects.filter(pk=job.pk, claim=token).update(problem=problem[:500])
+
+
 def _record_review(ticket: Ticket, kind: Kind, by: Actor, reason: str, previous: str, undoes: int = 0) -> Entry:
     policy = ActivePolicy.locked()
     text = latest_inputs({ticket.pk: ticket})[ticket.pk]
@@ -324,6 +416,13 @@ def _label(ticket: Ticket, origin: LabelOrigin, by: Actor, entry: Entry, now: da
         seq=entry.seq,
         at=now,
     )
+
+
+def _problem(policy: Policy, model: Model) -> str:
+    if not versions.is_carried(policy, model):
+        return _carries_another(policy, model)
+    scorer = scoring_step.scorer()
+    return scorer.problem() if isinstance(scorer, Elsewhere) else ""
 
 
 def _carries_another(policy: Policy, model: Model) -> str:

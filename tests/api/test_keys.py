@@ -26,6 +26,7 @@ NEEDED = [
     ("POST", f"{TICKETS}1/override/", Scope.TICKETS_DECIDE),
     ("POST", f"{TICKETS}1/confirm/", Scope.TICKETS_DECIDE),
     ("POST", f"{TICKETS}1/undo/", Scope.TICKETS_DECIDE),
+    ("POST", f"{TICKETS}1/explain/", Scope.TICKETS_DECIDE),
     ("GET", "/api/v1/decisions/", Scope.DECISIONS_READ),
     ("GET", "/api/v1/decisions/export/", Scope.DECISIONS_READ),
     ("GET", "/api/v1/policies/", Scope.DECISIONS_READ),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.client import Caller, named, row_counts
 from tests.factories import scored
-from tickets.models import ActivePolicy, Decision, Entry, Policy
+from tickets.models import ActivePolicy, Calibration, Decision, Entry, Policy, RegisteredModel
 
 pytestmark = pytest.mark.django_db
 POLICIES = "/api/v1/policies/"
@@ -170,3 +170,23 @@ def test_a_policy_that_is_none_is_not_found(caller: Caller, number: str) -> None
     assert caller.post(f"{POLICIES}{number}/activate/", {"reason": "x"}).status_code == 404
     assert caller.get(f"{POLICIES}{number}/").status_code == 404
     assert row_counts() == before
+
+
+class TestCalibration:
+    def test_a_draft_may_name_a_calibration_of_its_model(self, caller: Caller) -> None:
+        row = Calibration.objects.create(version="ours", model=ActivePolicy.current().model, a_millionths=500_000)
+        assert draft(caller, calibration="ours")["calibration"] == "ours"
+        assert Policy.objects.get(number=2).calibration == row
+
+    def test_one_of_another_model_is_refused_by_name(self, caller: Caller) -> None:
+        other = RegisteredModel.objects.create(name="other", digest="3" * 64)
+        Calibration.objects.create(version="theirs", model=other)
+        answer = caller.post(POLICIES, {"reason": "Why not", "calibration": "theirs"})
+        assert answer.status_code == 400
+        assert "other" in answer.json()["calibration"][0]
+        assert Policy.objects.count() == 1
+
+    @pytest.mark.parametrize("version", ["no such", "", 7, None, {"a": 1}, ["x"], "\x00"])
+    def test_one_that_is_not_there_is_refused(self, caller: Caller, version: Any) -> None:
+        answer = caller.post(POLICIES, {"reason": "Why not", "calibration": version})
+        assert (answer.status_code, list(answer.json())) == (400, ["calibration"])

@@ -17,10 +17,12 @@ from tests.commands.running import objects, output_of
 from tests.factories import CALM, URGENT, scored
 from tests.installation import Installation
 from tickets import pipeline
+from tickets.flow.decide import MILLION, confidence
 from tickets.models import ActivePolicy, Decision
 from tickets.pipeline import Actor
 from tickets.policy.versions import like
 
+NUMBERS = ("score", "threshold")
 pytestmark = pytest.mark.django_db
 
 
@@ -47,8 +49,7 @@ def test_each_line_out_says_what_the_policy_makes_of_the_line_in(file: Path) -> 
     for body, answer in zip(bodies, answers, strict=True):
         assert 0 <= answer["score"] <= 1
         assert answer["urgent"] == (answer["score"] > answer["threshold"])
-        right = answer["score"] if answer["urgent"] else 1 - answer["score"]
-        assert answer["confidence"] == pytest.approx(right)
+        assert answer["confidence"] == confidence(*(round(answer[name] * MILLION) for name in NUMBERS)) / MILLION
         assert answer["model"] == ActivePolicy.current().model.name
         text = compose("Help", [body])
         assert all(text[part["start"] : part["end"]] == part["text"] for part in answer["evidence"])

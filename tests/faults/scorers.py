@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from scoring.calibration import UNCALIBRATED, Calibration
-from scoring.types import Model, Request, Score
+from scoring.types import Model, Request, Score, Unavailable
 
 
 class Free:
@@ -56,3 +56,17 @@ class Crashing(Free):
         if any("crash the driver" in request.text for request in requests):
             os.abort()
         return super().score(requests)
+
+
+class Away(Free):
+    """A server that is away after the tickets were claimed, and says so before the next ones are."""
+
+    def __init__(self) -> None:
+        self.says = ""
+
+    def problem(self) -> str:
+        return self.says
+
+    def score(self, requests: Sequence[Request]) -> list[Score]:
+        self.says = "http://gpu:8000 does not answer"
+        raise Unavailable(self.says)

@@ -97,3 +97,13 @@ def test_a_worker_with_another_model_than_the_policy_names_claims_nothing_and_sa
         ticket = submit(site)
         eventually(lambda: "carries keyword-1" in site.get("/readyz").text, "/readyz says what the worker carries")
         assert kinds(site, ticket) == []
+
+
+def test_while_the_models_server_is_away_no_ticket_is_used_up_and_readyz_says_why(tmp_path: Path) -> None:
+    with embedded(tmp_path / "site", SCORER="tests.faults.scorers.Away", **DEADLINE) as site:
+        start_all(site)
+        ticket = submit(site)
+        eventually(lambda: kinds(site, ticket) == ["fallback"], "the keyword rules decide")
+        assert site.query("SELECT cause FROM tickets_decision") == [("deadline",)]
+        assert site.query("SELECT attempts, claim FROM tickets_waiting") == [(0, 0)]
+        assert "gpu:8000 does not answer" in site.get("/readyz").text

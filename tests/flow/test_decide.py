@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scoring.calibration import UNCALIBRATED, Calibration
 from scoring.types import Score
-from tickets.flow.decide import MILLION, PolicyValues, decide
+from tickets.flow.decide import MILLION, PolicyValues, confidence, decide
 from tickets.models import Queue
 
 SEVEN_TENTHS = 700_000
@@ -45,11 +45,23 @@ def test_urgent_means_above_the_threshold_for_every_score(margin: float, thresho
     assert 0 <= verdict.score <= MILLION
 
 
-@given(margins, millionths)
-def test_confidence_is_the_chance_that_the_verdict_is_right(margin: float, threshold: int) -> None:
-    verdict = decide(policy(threshold), Score(margin))
-    is_urgent = verdict.queue is Queue.URGENT
-    assert verdict.confidence == (verdict.score if is_urgent else MILLION - verdict.score)
+@given(millionths, millionths)
+def test_confidence_is_half_on_the_threshold_and_whole_where_the_score_is_certain(score: int, threshold: int) -> None:
+    assert MILLION // 2 <= confidence(score, threshold) <= MILLION
+    assert confidence(threshold, threshold) == MILLION // 2
+    if 0 < threshold < MILLION:
+        assert confidence(0, threshold) == confidence(MILLION, threshold) == MILLION
+
+
+@given(millionths, millionths, st.integers(1, MILLION - 1))
+def test_confidence_grows_with_the_distance_to_the_threshold(one: int, other: int, threshold: int) -> None:
+    if (one > threshold) == (other > threshold):
+        near, far = sorted((one, other), key=lambda score: abs(score - threshold))
+        assert confidence(near, threshold) <= confidence(far, threshold)
+
+
+def test_at_a_threshold_of_one_half_confidence_is_the_chance_that_the_verdict_is_right() -> None:
+    assert confidence(800_000, 500_000) == confidence(200_000, 500_000) == 800_000
 
 
 @given(margins, millionths, millionths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
@@ -105,6 +106,15 @@ class Flow(RuleBasedStateMachine):
             return
         self.words[ticket].pop()
 
+    @rule(ticket=tickets)
+    def agent_asks_why(self, ticket: int) -> None:
+        with contextlib.suppress(ReviewRefused):
+            pipeline.ask_for_explanation(ticket, self.agent)
+
+    @rule()
+    def worker_explains(self) -> None:
+        pipeline.explain_one("one", self.model)
+
     @rule(threshold=st.integers(0, 1_000_000))
     def ops_activate(self, threshold: int) -> None:
         draft = pipeline.draft_policy(like(ActivePolicy.current()) | {"threshold": threshold}, self.agent, "tuning")
@@ -127,6 +137,12 @@ class Flow(RuleBasedStateMachine):
         assert len(made) == len(set(made))
         by_model = [(ticket, version) for ticket, version, _, cause in made if cause in ("new", "message", "late")]
         assert len(by_model) == len(set(by_model)), "two model scores for one version of a text"
+
+    @invariant()
+    def what_is_explained_is_a_score_of_the_model(self) -> None:
+        entries = Entry.objects.filter(kind=Kind.EXPLAINED).values_list("body", flat=True)
+        for explained in (json.loads(bytes(body))["explains"] for body in entries):
+            assert Decision.objects.get(pk=explained).kind in (Kind.SCORED, Kind.RESCORED)
 
     @invariant()
     def urgent_is_what_scores_above_the_threshold_of_its_time(self) -> None:

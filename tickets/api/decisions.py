@@ -80,7 +80,7 @@ class DecisionsView(ListAPIView):
     """Decisions, latest first. Filter by anything a decision is made of."""
 
     scopes = {"GET": Scope.DECISIONS_READ}
-    queryset = Decision.objects.all()
+    queryset = Decision.objects.with_calibration()
     serializer_class = DecisionOut
     pagination_class = ByLog
     filter_backends = [DjangoFilterBackend]

@@ -13,6 +13,7 @@ from rest_framework.views import exception_handler
 
 from tickets.flow.idempotency import IdempotencyConflict
 from tickets.flow.review import ReviewRefused
+from tickets.policy.versions import CalibrationOfAnotherModel
 
 
 @csrf_exempt
@@ -24,6 +25,8 @@ def not_found(request: HttpRequest) -> JsonResponse:
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, IdempotencyConflict | ReviewRefused):
         return Response({"detail": str(error)}, status=409)
+    if isinstance(error, CalibrationOfAnotherModel):
+        return Response({"calibration": [str(error)]}, status=400)
     if isinstance(error, ObjectDoesNotExist):
         error = NotFound()
     return exception_handler(error, context)

@@ -9,10 +9,11 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from scoring.calibration import UNCALIBRATED
 from tickets.api.fields import Email, Line, PastMoment, Strict, Text
 from tickets.audit.explain import MILLION, Explanation
 from tickets.flow.ingest import NewTicket
-from tickets.models import Decision, Kind, Policy, PolicyState, Queue, Ticket
+from tickets.models import Calibration, Decision, Kind, Policy, PolicyState, Queue, Ticket
 from tickets.models.entry import DECISIONS
 from tickets.models.ticket import BODY_MAX, SUBJECT_MAX
 
@@ -103,6 +104,7 @@ class DecisionDetailOut(serializers.Serializer):
     model = serializers.CharField(allow_blank=True)
     calibration = serializers.CharField(allow_blank=True)
     evidence = EvidenceOut(many=True)
+    sentences = EvidenceOut(many=True)
     reason = serializers.CharField()
     input_version = serializers.IntegerField()
 
@@ -131,6 +133,7 @@ class DecisionOut(serializers.ModelSerializer):
     confidence = serializers.SerializerMethodField()
     policy = serializers.IntegerField(source="policy_number")
     model = serializers.CharField(source="model_name")
+    calibration = serializers.SerializerMethodField()
 
     class Meta:
         model = Decision
@@ -150,6 +153,7 @@ class DecisionOut(serializers.ModelSerializer):
             "needs_check",
             "policy",
             "model",
+            "calibration",
         ]
 
     @extend_schema_field(serializers.FloatField(allow_null=True))
@@ -159,6 +163,13 @@ class DecisionOut(serializers.ModelSerializer):
     @extend_schema_field(serializers.FloatField(allow_null=True))
     def get_threshold(self, decision: Decision) -> float | None:
         return probability(decision.threshold)
+
+    @extend_schema_field(serializers.CharField(allow_blank=True))
+    def get_calibration(self, decision: Decision) -> str:
+        """Empty where no score was given."""
+        if decision.score is None:
+            return ""
+        return UNCALIBRATED.version if decision.is_uncalibrated else decision.calibration
 
     @extend_schema_field(serializers.FloatField(allow_null=True))
     def get_confidence(self, decision: Decision) -> float | None:
@@ -171,7 +182,14 @@ class PolicyIn(Strict):
     threshold = serializers.DecimalField(max_digits=7, decimal_places=6, min_value=0, max_value=1, required=False)
     review_band = serializers.DecimalField(max_digits=7, decimal_places=6, min_value=0, max_value=1, required=False)
     rubric = Text(max_length=8_000, required=False)
+    calibration = Line(max_length=64, required=False, help_text="A version, by its name.")
     reason = Line(max_length=REASON_MAX)
+
+    def validate_calibration(self, version: str) -> Calibration:
+        try:
+            return Calibration.objects.get(version=version)
+        except Calibration.DoesNotExist as error:
+            raise serializers.ValidationError("There is no calibration of this name.") from error
 
 
 class ReasonIn(Strict):
@@ -255,6 +273,7 @@ def _decision_detail(explanation: Explanation) -> dict[str, Any]:
         "model": scored.model_name if scored else "",
         "calibration": explanation.calibration,
         "evidence": [asdict(mark) for mark in explanation.evidence],
+        "sentences": [asdict(mark) for mark in explanation.sentences],
         "reason": explanation.reason,
         "input_version": decision.input_version,
     }

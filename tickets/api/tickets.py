@@ -148,6 +148,16 @@ class ConfirmView(APIView):
         return _ticket(pk)
 
 
+class ExplainView(APIView):
+    scopes = {"POST": Scope.TICKETS_DECIDE}
+
+    @extend_schema(operation_id="explain_decision", request=None, responses={202: shapes.TicketOut, **_ERRORS_OF_ONE})
+    def post(self, request: Request, pk: int) -> Response:
+        """Ask which sentences moved the score; soon after, they stand in `decision.sentences`."""
+        pipeline.ask_for_explanation(pk, actor(request))
+        return _ticket(pk, status=202)
+
+
 class UndoView(APIView):
     scopes = {"POST": Scope.TICKETS_DECIDE}
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("tickets/<int:pk>/messages/", tickets.MessagesView.as_view()),
     path("tickets/<int:pk>/override/", tickets.OverrideView.as_view()),
     path("tickets/<int:pk>/confirm/", tickets.ConfirmView.as_view()),
+    path("tickets/<int:pk>/explain/", tickets.ExplainView.as_view()),
     path("tickets/<int:pk>/undo/", tickets.UndoView.as_view()),
     path("decisions/", decisions.DecisionsView.as_view()),
     path("decisions/export/", decisions.ExportView.as_view()),

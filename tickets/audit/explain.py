@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tickets.flow.explaining import explained_by
 from tickets.models import Decision, Entry, Input, Kind, Queue, Reason, Ticket
 from tickets.models.entry import AUTOMATIC
 
@@ -25,13 +26,22 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The latest decision of a ticket, and the latest automatic one, whose score and evidence it shows."""
+    """The latest decision of a ticket, and the latest automatic one, whose score and evidence it shows.
+
+    sentences: what leaving each of them out does to the margin, strongest first; empty until a worker has explained it.
+    """
 
     decision: Decision
     scored: Decision | None
     calibration: str
     evidence: tuple[Mark, ...]
+    sentences: tuple[Mark, ...]
     reason: str
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What to mark in the text: the model's own evidence, or the sentences where it gives none."""
+        return self.evidence or self.sentences
 
     @property
     def is_uncalibrated(self) -> bool:
@@ -39,17 +49,20 @@ class Explanation:
 
 
 def explain(ticket: Ticket) -> Explanation | None:
-    """None while the ticket waits. At most four queries."""
+    """None while the ticket waits. At most six queries."""
     if ticket.decision_id is None:
         return None
     latest = Decision.objects.get(pk=ticket.decision_id)
     scored = latest if latest.is_automatic else _latest_automatic(ticket)
     body = body_of(scored.seq) if scored else {}
+    told = explained_by(scored) if scored else None
+    text = _text(ticket, scored) if scored and (told or body.get("evidence")) else ""
     return Explanation(
         decision=latest,
         scored=scored,
         calibration=body.get("calibration", {}).get("version", ""),
-        evidence=_marks(ticket, scored, body.get("evidence", [])),
+        evidence=_marks(text, body.get("evidence", [])),
+        sentences=_marks(text, told["sentences"] if told else []),
         reason=sentence(latest),
     )
 
@@ -66,6 +79,7 @@ def sentence(decision: Decision) -> str:
         return said or {
             Kind.CONFIRMED: "A person confirmed the queue.",
             Kind.UNDONE: "A person took back their word.",
+            Kind.EXPLAINED: "The model said which sentences moved the score.",
         }.get(Kind(decision.kind), "A person chose the queue.")
     comparison = "is above" if decision.verdict == Queue.URGENT else "is not above"
     said = f"The score {exact(decision.score)} {comparison} the threshold {exact(decision.threshold)}."
@@ -86,17 +100,18 @@ def exact(millionths: int | None) -> str:
 
 
 def decisions_of(ticket: Ticket) -> Sequence[Decision]:
-    return list(Decision.objects.filter(ticket_id=ticket.pk).order_by("-entry"))
+    return list(Decision.objects.with_calibration().filter(ticket_id=ticket.pk).order_by("-entry"))
 
 
 def _latest_automatic(ticket: Ticket) -> Decision | None:
     return Decision.objects.filter(ticket_id=ticket.pk, kind__in=AUTOMATIC).order_by("-entry").first()
 
 
-def _marks(ticket: Ticket, scored: Decision | None, evidence: list[list[int]]) -> tuple[Mark, ...]:
-    if not scored or not evidence:
-        return ()
-    text = (
-        Input.objects.filter(ticket=ticket, version=scored.input_version).values_list("text", flat=True).first() or ""
-    )
+def _text(ticket: Ticket, scored: Decision) -> str:
+    """The text that was scored; empty where the person was erased."""
+    rows = Input.objects.filter(ticket=ticket, version=scored.input_version)
+    return rows.values_list("text", flat=True).first() or ""
+
+
+def _marks(text: str, evidence: list[list[int]]) -> tuple[Mark, ...]:
     return tuple(Mark(start, end, text[start:end], weight / MILLION) for start, end, weight in evidence)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from scoring.calibration import UNCALIBRATED
+from scoring.calibration import UNCALIBRATED, Calibration
 from scoring.types import Model, Score
 from tickets.flow.decide import PolicyValues, Verdict, millionths
 from tickets.models import Input, Kind, Policy, Queue, Ticket
@@ -53,11 +53,7 @@ def automatic(
         "confidence": verdict.confidence,
         "verdict": verdict.queue.value,
         "model": {"name": origin.model.id, "digest": origin.model.digest},
-        "calibration": {
-            "version": values.calibration.version,
-            "a": millionths(values.calibration.a),
-            "b": millionths(values.calibration.b),
-        },
+        "calibration": calibration_content(values.calibration),
         "rubric_digest": hashlib.sha256(policy.rubric.encode()).hexdigest(),
         "rewards": [millionths(r) for r in (score.reward_urgent, score.reward_standard) if r is not None],
         "tokens": score.tokens,
@@ -65,6 +61,14 @@ def automatic(
         "evidence": [[part.start, part.end, millionths(part.weight)] for part in score.evidence],
         "milliseconds": origin.milliseconds,
     }
+
+
+def calibration_content(values: Calibration) -> dict[str, Any]:
+    """As the log keeps it with every decision: the log alone is enough to decide again."""
+    if values.knots:
+        knots = [[millionths(margin), millionths(chance)] for margin, chance in values.knots]
+        return {"version": values.version, "knots": knots}
+    return {"version": values.version, "a": millionths(values.a), "b": millionths(values.b)}
 
 
 def about(ticket: Ticket, text: Input, policy: Policy) -> dict[str, Any]:

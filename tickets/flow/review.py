@@ -8,7 +8,7 @@ from tickets.flow.origin import about
 from tickets.flow.record import Draft
 from tickets.flow.route import move
 from tickets.models import DecidedBy, Decision, Input, Kind, Policy, Queue, Ticket
-from tickets.models.entry import BY_PERSON
+from tickets.models.entry import AUTOMATIC, BY_PERSON
 
 
 class ReviewRefused(Exception):
@@ -48,6 +48,16 @@ def undo(ticket: Ticket, now: datetime) -> tuple[Kind, Decision]:
     return Kind.UNDONE, undone
 
 
+def explainable(ticket: Ticket) -> Decision:
+    """The latest score of a model."""
+    scored = Decision.objects.filter(ticket_id=ticket.pk, kind__in=AUTOMATIC).order_by("-entry").first()
+    if scored is None:
+        raise ReviewRefused("The ticket has no score yet, so there is nothing to explain.")
+    if scored.kind == Kind.FALLBACK:
+        raise ReviewRefused("The keyword rules decided: the words they found are marked in the text already.")
+    return scored
+
+
 def draft(
     ticket: Ticket, text: Input, policy: Policy, kind: Kind, actor: str, reason: str, previous: str, undoes: int
 ) -> Draft:
@@ -72,6 +82,6 @@ def _words_and_last_automatic(ticket: Ticket) -> tuple[list[Decision], Decision 
             words.append(decision)
         elif decision.kind == Kind.UNDONE:
             words.pop()
-        else:
+        elif decision.is_automatic:
             automatic = decision
     return words, automatic

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import F, Q
 from django.utils.module_loading import import_string
 
-from scoring.types import Model, Request, Score, Scorer
+from scoring.types import Model, Request, Score, Scorer, Unavailable
 from tickets.models import Cause, Input, Waiting
 
 MAX_FAILED_CLAIMS = 3
@@ -77,11 +77,13 @@ def claim(now: datetime, rubric: str, limit: int) -> Claim | None:
 
 
 def score(held: Claim) -> Scored:
-    """One call of the scorer for the whole claim, outside any transaction. Raises ScoringFailed."""
+    """One call of the scorer for the whole claim, outside any transaction. Raises ScoringFailed, Unavailable."""
     started = time.monotonic()
     requests = [Request(text, held.rubric) for text in held.texts]
     try:
         scores = scorer().score(requests)
+    except Unavailable:
+        raise
     except Exception as error:
         raise ScoringFailed(f"{type(error).__name__}: {error}"[:500]) from error
     _refuse_nonsense(scores, len(requests))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scoring.types import Score
-from tickets.flow import tally
+from tickets.flow import explaining, tally
 from tickets.flow.decide import PolicyValues, Verdict, decide
 from tickets.flow.origin import Origin, automatic, kind_of
 from tickets.flow.record import Draft, record
@@ -40,17 +40,21 @@ def latest_inputs(tickets: Mapping[int, Ticket]) -> dict[int, Input]:
 def settle(cases: Sequence[Case], policy: Policy, values: PolicyValues, now: datetime) -> list[Entry]:
     """Decides, routes and records a batch inside the caller's transaction; the tickets in it are locked."""
     drafts, counts = [], Counter[str]()
-    for case in cases:
+    uncertain: list[int] = []
+    for place, case in enumerate(cases):
         verdict = decide(values, case.score)
         kind = kind_of(case.origin.cause, case.ticket)
         by = DecidedBy.FALLBACK if kind is Kind.FALLBACK else DecidedBy.MODEL
         route(case.ticket, verdict, by, now)
         drafts.append(_draft(case, policy, values, verdict, kind))
         _count(counts, case, kind)
+        if verdict.needs_check and kind is not Kind.FALLBACK:
+            uncertain.append(place)
     if cases:
         tally.observe(counts, "batch", len(cases), tally.BATCH_BUCKETS)
     entries = record(drafts)
     point_at_decisions([case.ticket for case in cases], entries)
+    explaining.ask([entries[place].seq for place in uncertain], "system", now)
     tally.add(counts)
     return entries
 

@@ -1,12 +1,14 @@
 """One file a noun."""
 
+from tickets.models.calibration import Calibration
 from tickets.models.decision import Decision
 from tickets.models.entry import Entry, Kind, LogHead, Reason, Tally
 from tickets.models.input import Input
+from tickets.models.job import Job, JobKind, JobState
 from tickets.models.key import ApiKey, IdempotencyKey, Scope
 from tickets.models.label import Label, Origin
 from tickets.models.people import Requester, Role, User
-from tickets.models.policy import ActivePolicy, Calibration, Policy, PolicyEvent, PolicyState, RegisteredModel
+from tickets.models.policy import ActivePolicy, Policy, PolicyEvent, PolicyState, RegisteredModel
 from tickets.models.process import Process, ProcessKind
 from tickets.models.queue import Queue
 from tickets.models.shipping import Shipping, ShippingFailure
@@ -24,6 +26,9 @@ __all__ = [
     "Entry",
     "IdempotencyKey",
     "Input",
+    "Job",
+    "JobKind",
+    "JobState",
     "Kind",
     "Label",
     "Lane",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
-from tickets.models.entry import AUTOMATIC, DECISIONS, Entry
+from scoring.calibration import UNCALIBRATED
+from tickets.models.entry import AUTOMATIC, DECISIONS, Entry, Kind
+from tickets.models.policy import Policy
 from tickets.models.queue import Queue
 from tickets.models.waiting import Cause
+
+
+class Decisions(models.QuerySet["Decision"]):
+    def with_calibration(self) -> Decisions:
+        """Each with the version of the calibration that its policy names, which `is_uncalibrated` reads."""
+        policies = Policy.objects.filter(number=OuterRef("policy_number"))
+        return self.annotate(calibration=Subquery(policies.values("calibration__version")[:1]))
 
 
 class Decision(models.Model):
@@ -35,6 +44,9 @@ class Decision(models.Model):
     policy_number = models.PositiveIntegerField()
     model_name = models.CharField(max_length=200, blank=True)
 
+    calibration: str
+    objects = Decisions.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -52,6 +64,11 @@ class Decision(models.Model):
     @property
     def seq(self) -> int:
         return self.entry_id
+
+    @property
+    def is_uncalibrated(self) -> bool:
+        """Whether the score is no probability: a model without a calibration spoke, or the keyword rules did."""
+        return self.kind == Kind.FALLBACK or self.calibration == UNCALIBRATED.version
 
     @property
     def is_automatic(self) -> bool:

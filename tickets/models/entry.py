@@ -16,6 +16,7 @@ class Kind(models.TextChoices):
     OVERRIDE = "override"
     CONFIRMED = "confirmed"
     UNDONE = "undone"
+    EXPLAINED = "explained"
 
     MODEL_REGISTERED = "model_registered"
     CALIBRATION_ADDED = "calibration_added"
@@ -28,7 +29,7 @@ class Kind(models.TextChoices):
 
 AUTOMATIC = (Kind.SCORED, Kind.FALLBACK, Kind.RESCORED)
 BY_PERSON = (Kind.OVERRIDE, Kind.CONFIRMED)
-DECISIONS = (*AUTOMATIC, *BY_PERSON, Kind.UNDONE)
+DECISIONS = (*AUTOMATIC, *BY_PERSON, Kind.UNDONE, Kind.EXPLAINED)
 
 
 class Entry(models.Model):

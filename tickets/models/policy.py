@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from scoring.calibration import Calibration as CalibrationValues
+from tickets.models.calibration import Calibration
 from tickets.models.people import User
 
 MILLION = 1_000_000
@@ -25,23 +25,6 @@ class RegisteredModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Calibration(models.Model):
-    """A version of the map from raw margin to probability: sigmoid(a * margin + b); a and b in millionths."""
-
-    version = models.CharField(max_length=64, unique=True)
-    a_millionths = models.BigIntegerField()
-    b_millionths = models.BigIntegerField()
-    figures = models.JSONField(default=dict)
-
-    @property
-    def values(self) -> CalibrationValues:
-        return CalibrationValues(self.version, self.a_millionths / MILLION, self.b_millionths / MILLION)
-
-    @property
-    def is_uncalibrated(self) -> bool:
-        return self.version == "uncalibrated"
 
 
 class Policy(models.Model):

@@ -8,10 +8,15 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from scoring.types import Model
 from tickets.flow.decide import millionths
+from tickets.flow.origin import calibration_content
 from tickets.flow.record import Draft
-from tickets.models import ActivePolicy, Calibration, Kind, Policy, PolicyEvent, PolicyState, User
+from tickets.models import ActivePolicy, Kind, Policy, PolicyEvent, PolicyState, User
 
 VALUES = ("threshold", "review_band", "rubric", "model", "calibration", "style_ranges", "reply_floor")
+
+
+class CalibrationOfAnotherModel(ValueError):
+    """A map from margin to probability says something about the model it was fitted on alone."""
 
 
 def with_states() -> QuerySet[Any]:
@@ -37,6 +42,11 @@ def is_carried(policy: Policy, model: Model) -> bool:
 
 def create(values: dict[str, Any], user: User | None, reason: str) -> Policy:
     """A draft with the next number. values: the fields of Policy that say how we decide. The active row is locked."""
+    calibration, model = values["calibration"], values["model"]
+    if calibration.model not in (None, model):
+        raise CalibrationOfAnotherModel(
+            f"Calibration {calibration.version} was fitted for {calibration.model}, and the policy names {model}."
+        )
     last = Policy.objects.aggregate(last=Max("number"))["last"] or 0
     policy = Policy(number=last + 1, created_by=user, reason=reason, **values)
     policy.save()
@@ -57,18 +67,13 @@ def activate(policy: Policy, user: User | None, reason: str) -> Policy:
 
 def content_of(policy: Policy) -> dict[str, Any]:
     """A policy as the log keeps it. Free text by digest; the row itself never changes."""
-    calibration: Calibration = policy.calibration
     return {
         "policy": policy.number,
         "threshold": policy.threshold,
         "review_band": policy.review_band,
         "rubric_digest": policy.rubric_digest,
         "model": {"name": policy.model.name, "digest": policy.model.digest},
-        "calibration": {
-            "version": calibration.version,
-            "a": calibration.a_millionths,
-            "b": calibration.b_millionths,
-        },
+        "calibration": calibration_content(policy.calibration.values),
         "reply_floor": policy.reply_floor if policy.reply_floor is not None else "",
         "style_ranges": {
             name: [millionths(low), millionths(high)] for name, (low, high) in policy.style_ranges.items()

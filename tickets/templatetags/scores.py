@@ -49,6 +49,11 @@ def per_mille(millionths: int | None) -> float:
 
 
 @register.filter
+def signed(weight: float) -> str:
+    return f"{weight:+.2f}"
+
+
+@register.filter
 def percent(share: float | None) -> str:
     return "-" if share is None else f"{share * 100:.1f} %"
 
@@ -60,6 +65,6 @@ def pieces(text: str, evidence: Iterable[explain.Mark]) -> list[Piece]:
     for mark in sorted(evidence, key=lambda mark: mark.start):
         if at <= mark.start < mark.end <= len(text):
             direction = "up" if mark.weight > 0 else "down"
-            cut += [Piece(text[at : mark.start]), Piece(text[mark.start : mark.end], direction, f"{mark.weight:+.2f}")]
+            cut += [Piece(text[at : mark.start]), Piece(text[mark.start : mark.end], direction, signed(mark.weight))]
             at = mark.end
     return [piece for piece in (*cut, Piece(text[at:])) if piece.text]

@@ -11,9 +11,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from tickets import pipeline
-from tickets.audit.explain import explain
+from tickets.audit.explain import Explanation, explain
+from tickets.flow.explaining import is_explaining
 from tickets.flow.review import ReviewRefused
-from tickets.models import Entry, Input, Queue, Role, Ticket
+from tickets.models import Entry, Input, Kind, Queue, Role, Ticket
 from tickets.web.authentication import role_required
 from tickets.web.conversation import conversation, decided_about, said_in
 from tickets.web.fields import REASON_MAX, Line
@@ -56,14 +57,14 @@ def ticket(request: PersonRequest, pk: int) -> HttpResponse:
         "ticket": shown,
         "explanation": explanation,
         "input": Input.objects.filter(ticket=shown, version=scored.input_version).first() if scored else None,
-        "story": conversation(said_in(shown), decided),
+        "story": conversation(said_in(shown), [one for one in decided if one.decision.kind != Kind.EXPLAINED]),
         "decided": decided,
         "others": shown.requester.tickets.exclude(pk=pk).order_by("-pk")[:_OTHER_TICKETS],
         "targets": [queue for queue in Queue if queue != shown.queue],
         "may_decide": request.user.has_role(Role.AGENT, Role.OPS),
         "reason_max": REASON_MAX,
     }
-    return render(request, "agents/ticket.html", context)
+    return render(request, "agents/ticket.html", context | _asking(explanation))
 
 
 @role_required(Role.AGENT, Role.OPS)
@@ -81,6 +82,28 @@ def override(request: PersonRequest, pk: int) -> HttpResponse:
 
 @role_required(Role.AGENT, Role.OPS)
 @require_POST
+def explain_sentences(request: PersonRequest, pk: int) -> HttpResponse:
+    try:
+        pipeline.ask_for_explanation(pk, actor(request))
+    except Ticket.DoesNotExist as error:
+        raise Http404(f"There is no ticket T-{pk}.") from error
+    except ReviewRefused as refused:
+        messages.error(request, str(refused))
+    return back(request, "ticket", pk)
+
+
+@role_required(Role.AGENT, Role.OPS)
+@require_safe
+def sentences(request: PersonRequest, pk: int) -> HttpResponse:
+    """The part of the card that waits for a worker, asked for every two seconds."""
+    shown = get_object_or_404(Ticket, pk=pk)
+    explanation = explain(shown)
+    context = {"ticket": shown, "explanation": explanation, "may_decide": True} | _asking(explanation)
+    return render(request, "agents/_sentences.html", context)
+
+
+@role_required(Role.AGENT, Role.OPS)
+@require_POST
 def confirm(request: PersonRequest, pk: int) -> HttpResponse:
     return _review(request, pk, lambda: pipeline.confirm(pk, actor(request)), f"The queue of T-{pk} is confirmed.")
 
@@ -89,6 +112,13 @@ def confirm(request: PersonRequest, pk: int) -> HttpResponse:
 @require_POST
 def undo(request: PersonRequest, pk: int) -> HttpResponse:
     return _review(request, pk, lambda: pipeline.undo(pk, actor(request)), f"Undone for T-{pk}.", offer_undo=False)
+
+
+def _asking(explanation: Explanation | None) -> dict[str, bool]:
+    scored = explanation.scored if explanation else None
+    if scored is None:
+        return {}
+    return {"is_explaining": is_explaining(scored.seq), "may_explain": scored.kind != Kind.FALLBACK}
 
 
 def _review(

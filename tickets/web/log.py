@@ -93,7 +93,7 @@ def _text(body: dict[str, Any]) -> Input | None:
 def _evidence(text: Input | None, body: dict[str, Any]) -> list[Mark]:
     if text is None:
         return []
-    marks = body.get("evidence", [])
+    marks = body.get("evidence") or body.get("sentences", [])
     return [Mark(start, end, text.text[start:end], weight / MILLION) for start, end, weight in marks]
 
 

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tickets import pipeline
 from tickets.audit.explain import exact
-from tickets.models import ActivePolicy, Policy, Role
+from tickets.models import ActivePolicy, Calibration, Policy, Role
 from tickets.models.policy import MILLION
+from tickets.policy.calibrating import calibrations_for
 from tickets.policy.versions import like, with_states
 from tickets.web.authentication import role_required
 from tickets.web.fields import REASON_MAX, Line, Probability
@@ -25,13 +26,24 @@ _POLICIES_SHOWN = 200
 
 
 class DraftForm(forms.Form):
+    """Of a policy like the active one."""
+
     threshold = Probability(help_text="Urgent is what scores above it; equal is standard.")
     review_band = Probability(help_text="Scores this near the threshold are marked “please check”.")
+    calibration = forms.ModelChoiceField(
+        Calibration.objects.none(), empty_label=None, help_text="manage.py calibrate makes them from your labels."
+    )
     reason = Line(max_length=REASON_MAX, help_text="Why this change?")
 
+    def __init__(self, data: Any, active: Policy) -> None:
+        current = {"threshold": exact(active.threshold), "review_band": exact(active.review_band)}
+        super().__init__(data, initial=current | {"calibration": active.calibration_id})
+        self.fields["calibration"].queryset = calibrations_for(active.model)  # type: ignore[attr-defined]
+
     @property
-    def millionths(self) -> dict[str, int]:
-        return {name: int(self.cleaned_data[name] * MILLION) for name in ("threshold", "review_band")}
+    def values(self) -> dict[str, Any]:
+        named = {name: int(self.cleaned_data[name] * MILLION) for name in ("threshold", "review_band")}
+        return named | {"calibration": self.cleaned_data["calibration"]}
 
 
 class ActivateForm(forms.Form):
@@ -49,16 +61,20 @@ def today(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def policies(request: PersonRequest) -> HttpResponse:
     active = with_states().get(pk=ActivePolicy.current().pk)
-    current = {"threshold": exact(active.threshold), "review_band": exact(active.review_band)}
-    form = DraftForm(request.POST or None, initial=current)
+    form = DraftForm(request.POST or None, active)
     if form.is_valid():
-        values = like(active) | form.millionths
+        values = like(active) | form.values
         draft = pipeline.draft_policy(values, actor(request), form.cleaned_data["reason"])
         messages.success(
             request, f"Policy {draft.number} is saved as a draft. It decides nothing until you activate it."
         )
         return redirect("policy", draft.number)
-    context: dict[str, Any] = {"active": active, "policies": with_states()[:_POLICIES_SHOWN], "form": form}
+    context: dict[str, Any] = {
+        "active": active,
+        "policies": with_states()[:_POLICIES_SHOWN],
+        "calibrations": calibrations_for(active.model),
+        "form": form,
+    }
     return render(request, "ops/policies.html", context, status=400 if form.errors else 200)
 
 

@@ -159,7 +159,9 @@ def _rows(tickets: Sequence[Ticket]) -> list[Row]:
 
 
 def _latest_scores(ticket_ids: Sequence[int]) -> dict[int, Decision]:
-    decisions = Decision.objects.filter(ticket_id__in=ticket_ids, kind__in=AUTOMATIC).order_by("entry")
+    decisions = (
+        Decision.objects.with_calibration().filter(ticket_id__in=ticket_ids, kind__in=AUTOMATIC).order_by("entry")
+    )
     return {decision.ticket_id: decision for decision in decisions}
 
 
