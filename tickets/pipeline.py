@@ -20,6 +20,7 @@ from django.db.models import F, Q
 from scoring.keyword import Keyword
 from scoring.types import Elsewhere, Evidence, Model, Unavailable
 from tickets import presence, wake
+from tickets.audit import checkpoints, keys
 from tickets.flow import explaining, review
 from tickets.flow import score as scoring_step
 from tickets.flow.explaining import Asked
@@ -35,6 +36,7 @@ from tickets.models import (
     Author,
     Calibration,
     Cause,
+    Checkpoint,
     Decision,
     Entry,
     Job,
@@ -42,11 +44,13 @@ from tickets.models import (
     JobState,
     Kind,
     Label,
+    LogHead,
     Message,
     Policy,
     ProcessKind,
     Queue,
     RegisteredModel,
+    SigningKey,
     Ticket,
     User,
     Waiting,
@@ -317,6 +321,28 @@ def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method,
         fitted.save()
         record([calibrating.added_draft(fitted, by.name)])
     return fitted, True
+
+
+def sign_if_due() -> Checkpoint | None:
+    """A checkpoint of the log, every minute and every thousand entries. Raises what `checkpoints.sign` raises."""
+    if not checkpoints.is_due(database_now()):
+        return None
+    signer = keys.signer()
+    with transaction.atomic():
+        _, is_new = SigningKey.objects.get_or_create(
+            verifier_key=signer.verifier_key, defaults={"since": database_now()}
+        )
+        if is_new:
+            record([Draft(Kind.SIGNING_KEY_ADDED, "log", "system", {"verifier_key": signer.verifier_key})])
+    return checkpoints.sign(signer, database_now())
+
+
+def fork_log(name: str, kept: str, by: Actor, reason: str) -> Entry:
+    """Says in the log itself that it goes on from a backup. kept: the checkpoint of what was lost, as a signed note."""
+    with transaction.atomic():
+        head = LogHead.objects.select_for_update().get(pk=1)
+        content = {"name": name, "after": head.seq, "head": head.hash, "lost": kept}
+        return record([Draft(Kind.FORKED, "log", by.name, content, reason)])[0]
 
 
 def note(draft: Draft) -> Entry:

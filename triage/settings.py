@@ -185,11 +185,18 @@ LEASE = timedelta(seconds=env.int("LEASE_SECONDS", default=20))
 # A batch that hangs is killed here; the child is replaced. Below the deadline, so that a second try fits.
 HARD_LIMIT_SECONDS = env.int("HARD_LIMIT_SECONDS", default=40)
 WORKER_NAME = env("WORKER_NAME", default="")
+READY_FILE = env("READY_FILE", default="")
 
 # --- the second witness -------------------------------------------------------------------------------------------
 ELASTICSEARCH_URL = env("ELASTICSEARCH_URL", default="")
 ELASTICSEARCH_ADMIN_URL = env("ELASTICSEARCH_ADMIN_URL", default="")
 ELASTICSEARCH_READER_URL = env("ELASTICSEARCH_READER_URL", default="")
+
+# --- checkpoints of the log ---------------------------------------------------------------------------------------
+LOG_ORIGIN = env("LOG_ORIGIN", default="triage")
+LOG_KEY = env("LOG_KEY", default="")
+LOG_KEY_FILE = Path(env("LOG_KEY_FILE", default=str(VAR_DIR / "log_key.pem")))
+CHECKPOINTS_FILE = Path(env("CHECKPOINTS_FILE", default=str(VAR_DIR / "checkpoints.jsonl")))
 
 # --- watching -----------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

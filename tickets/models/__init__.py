@@ -1,6 +1,7 @@
 """One file a noun."""
 
 from tickets.models.calibration import Calibration
+from tickets.models.checkpoint import Checkpoint, SigningKey, Tile
 from tickets.models.decision import Decision
 from tickets.models.entry import Entry, Kind, LogHead, Reason, Tally
 from tickets.models.input import Input
@@ -21,6 +22,7 @@ __all__ = [
     "Author",
     "Calibration",
     "Cause",
+    "Checkpoint",
     "DecidedBy",
     "Decision",
     "Entry",
@@ -48,9 +50,11 @@ __all__ = [
     "Scope",
     "Shipping",
     "ShippingFailure",
+    "SigningKey",
     "Source",
     "Tally",
     "Ticket",
+    "Tile",
     "User",
     "Waiting",
 ]

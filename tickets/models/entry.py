@@ -25,6 +25,11 @@ class Kind(models.TextChoices):
     ROLE_CHANGED = "role_changed"
     KEY_CREATED = "key_created"
     EXPORTED = "exported"
+    ERASED = "erased"
+    AUDIT_SEARCHED = "audit_searched"
+    AUDIT_OPENED = "audit_opened"
+    SIGNING_KEY_ADDED = "signing_key_added"
+    FORKED = "forked"
 
 
 AUTOMATIC = (Kind.SCORED, Kind.FALLBACK, Kind.RESCORED)

@@ -13,7 +13,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections, connection
 
 from tickets import pipeline, presence, wake
-from tickets.audit import ship
+from tickets.audit import checkpoints, ship
+from tickets.audit.notes import NoteRefused
 from tickets.models import ProcessKind, Waiting
 from tickets.models.clock import database_now
 
@@ -51,6 +52,14 @@ def _careful_round(number: int) -> None:
     close_old_connections()
 
 
+def _sign() -> None:
+    """Tickets are decided whether or not their log can be signed."""
+    try:
+        pipeline.sign_if_due()
+    except (checkpoints.LogContradicted, NoteRefused, OSError) as error:
+        log.warning("not_signed", error=str(error), consequence="the log grows without new checkpoints")
+
+
 def _round(number: int) -> int:
     presence.note(f"sweep@{socket.gethostname()}", ProcessKind.SWEEP)
     decided = 0
@@ -58,6 +67,7 @@ def _round(number: int) -> int:
         decided += count
         log.warning("fell_back", count=count)
     pipeline.give_up()
+    _sign()
     # A knock now and then even when nothing waits: it is also how a worker comes to say that it is alive.
     idle = number % _HEARTBEAT_EVERY != 0
     if not idle or Waiting.objects.filter(available_at__lte=database_now()).exists():

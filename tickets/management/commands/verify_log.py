@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tickets.audit.checkpoints import read_notes
+from tickets.audit.notes import NoteRefused
 from tickets.audit.verify import verify
 
 
 class Command(BaseCommand):
-    help = "Walks the decision log and names the first entry that is wrong. Exit status 1 if there is one."
+    help = (
+        "Walks the decision log and names the first entry that is wrong: chain, gaps, times, derived decisions, signed "
+        "checkpoints. Exit status 1 if there is one."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--from", dest="first", type=int, default=1, metavar="SEQ")
         parser.add_argument("--to", dest="last", type=int, metavar="SEQ")
+        parser.add_argument("--against", type=Path, metavar="CHECKPOINTS", help="checkpoints that were kept elsewhere")
+        parser.add_argument("--key", action="append", default=[], help="a public key you trust; may be repeated")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
@@ -24,8 +32,19 @@ class Command(BaseCommand):
             if self.stderr.isatty():
                 self.stderr.write(f"\r{seq:,} entries", style_func=str, ending="")
 
-        report = verify(options["first"], options["last"], show)
+        try:
+            kept = list(read_notes(options["against"])) if options["against"] else []
+        except (NoteRefused, OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"--against: {error}", returncode=2) from error
+        report = verify(options["first"], options["last"], show, kept, options["key"])
         if report.fault:
             raise CommandError(f"entry {report.fault.seq}: {report.fault.what}", returncode=1)
+        for fork in report.forks:
+            self.stdout.write(f"The log was gone on with from a backup: fork {fork}.")
+        if kept and not options["key"]:
+            self.stdout.write("The keys are those the database knows; name yours with --key to trust nobody.")
         seconds = time.monotonic() - started
-        self.stdout.write(f"{report.entries:,} entries verified in {seconds:.1f} s; head {report.head}")
+        self.stdout.write(
+            f"{report.entries:,} entries verified in {seconds:.1f} s; head {report.head}; "
+            f"{report.checkpoints:,} signed checkpoints agree"
+        )
