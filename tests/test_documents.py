@@ -39,7 +39,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 def test_the_commands_in_it_work(document: Path, site: Installation, tmp_path: Path) -> None:
     python = f"{sys.executable} {ROOT / 'manage.py'}"
     script = "\n".join(blocks(document, "sh"))
-    script = script.replace(".venv/bin/python manage.py", python).replace("http://127.0.0.1:8000", site.url)
+    script = (
+        script.replace(".venv/bin/python manage.py", python)
+        .replace(".venv/bin/python", sys.executable)
+        .replace("http://127.0.0.1:8000", site.url)
+    )
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=tmp_path,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -20,7 +21,8 @@ from django.db.models import F, Q
 from scoring.keyword import Keyword
 from scoring.types import Elsewhere, Evidence, Model, Unavailable
 from tickets import presence, wake
-from tickets.audit import checkpoints, keys
+from tickets.audit import checkpoints, export, keys
+from tickets.audit.export import Wanted
 from tickets.flow import explaining, review
 from tickets.flow import score as scoring_step
 from tickets.flow.explaining import Asked
@@ -325,8 +327,11 @@ def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method,
 
 def sign_if_due() -> Checkpoint | None:
     """A checkpoint of the log, every minute and every thousand entries. Raises what `checkpoints.sign` raises."""
-    if not checkpoints.is_due(database_now()):
-        return None
+    return sign_log() if checkpoints.is_due(database_now()) else None
+
+
+def sign_log() -> Checkpoint:
+    """A checkpoint of the log as it is now. Raises what `checkpoints.sign` raises."""
     signer = keys.signer()
     with transaction.atomic():
         _, is_new = SigningKey.objects.get_or_create(
@@ -335,6 +340,12 @@ def sign_if_due() -> Checkpoint | None:
         if is_new:
             record([Draft(Kind.SIGNING_KEY_ADDED, "log", "system", {"verifier_key": signer.verifier_key})])
     return checkpoints.sign(signer, database_now())
+
+
+def export_log(folder: Path, wanted: Wanted, by: Actor, progress: Callable[[int], object] = int) -> dict[str, Any]:
+    """Signed files of entries. Raises NothingToExport, OSError, and what `sign_log` raises."""
+    exported = note(Draft(Kind.EXPORTED, "log", by.name, {"filter": wanted.filter}))
+    return export.export(folder, wanted, sign_log(), keys.signer(), exported, progress)
 
 
 def fork_log(name: str, kept: str, by: Actor, reason: str) -> Entry:

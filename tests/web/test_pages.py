@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.audit.tampering import as_bytes, tamper
 from tests.factories import acting, fallen_back, person
 from tickets import pipeline
 from tickets.models import Decision, Entry, Kind, LogHead, Queue, Role, Ticket, User
@@ -168,13 +169,11 @@ def test_filters_find_decisions_and_the_address_is_stable() -> None:
     assert [decision.ticket_id for decision, _ in rows] == [ticket.pk]
 
 
-def test_a_changed_entry_is_shown_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_entry_is_shown_as_changed() -> None:
     fallen_back(1)
     seq = Decision.objects.get().seq
-    changed = Entry.objects.get(pk=seq)
-    changed.body = bytes(changed.body).replace(b'"urgent"', b'"standard"')
-    near = Entry.objects.filter(pk=seq - 1)
-    monkeypatch.setattr(Entry.objects, "filter", lambda **conditions: [*near, changed])
+    changed = bytes(Entry.objects.get(pk=seq).body).replace(b'"urgent"', b'"standard"')
+    tamper("tickets_entry", f"UPDATE tickets_entry SET body = {as_bytes(changed)} WHERE seq = {seq}")
     page = logged_in(person("auditor")).get(f"/audit/decisions/{seq}/").content.decode()
     assert "does not match" in page
 

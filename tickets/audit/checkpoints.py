@@ -55,13 +55,18 @@ def sign(signer: Signer, now: datetime) -> Checkpoint:
 
 
 def root_of(size: int) -> bytes:
-    """The Merkle root of the first `size` entries; tiles that became complete are kept."""
+    """The Merkle root of the first `size` entries."""
+    return merkle.root_with_tiles(tiles_of(size), leaves(size // merkle.TILE)[: size % merkle.TILE])
+
+
+def tiles_of(size: int) -> list[bytes]:
+    """The roots of the complete tiles among the first `size` entries; those that became complete are kept."""
     complete = size // merkle.TILE
     tiles = list(Tile.objects.filter(number__lt=complete).order_by("number").values_list("root", flat=True))
     for number in range(len(tiles), complete):
         tiles.append(merkle.root(leaves(number)).hex())
         Tile.objects.get_or_create(number=number, defaults={"root": tiles[-1]})
-    return merkle.root_with_tiles([bytes.fromhex(root) for root in tiles], leaves(complete)[: size % merkle.TILE])
+    return [bytes.fromhex(root) for root in tiles]
 
 
 def leaves(tile: int) -> list[bytes]:
@@ -69,13 +74,6 @@ def leaves(tile: int) -> list[bytes]:
     first = tile * merkle.TILE + 1
     entries = Entry.objects.filter(seq__gte=first, seq__lt=first + merkle.TILE).order_by("seq")
     return [merkle.leaf(bytes.fromhex(one)) for one in entries.values_list("hash", flat=True)]
-
-
-def proof_of(seq: int, size: int) -> list[bytes]:
-    """The path of an entry to the root of a checkpoint. Raises IndexError where it is not in it."""
-    root_of(size)
-    roots = Tile.objects.filter(number__lt=size // merkle.TILE).order_by("number").values_list("root", flat=True)
-    return merkle.inclusion_with_tiles(seq - 1, size, [bytes.fromhex(root) for root in roots], leaves)
 
 
 def read_notes(file: Path) -> Iterator[str]:

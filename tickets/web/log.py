@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.http import Http404
 
 from tickets.audit.explain import MILLION, Mark
 from tickets.flow.canonical import chain_hash
-from tickets.models import Decision, Entry, Input, Reason
+from tickets.models import Checkpoint, Decision, Entry, Input, Reason
 from tickets.models.entry import DECISIONS
 from tickets.web.names import names_of
 
@@ -23,7 +23,10 @@ _LATER_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """recomputed: the hash that the bytes and the entry before give; bytes_hash: SHA-256 of the bytes alone."""
+    """recomputed: the hash that the bytes and the entry before give; bytes_hash: SHA-256 of the bytes alone.
+
+    checkpoint: the size of the first signed one that the entry is in.
+    """
 
     entry: Entry
     who: str
@@ -39,6 +42,7 @@ class EntryPage:
     evidence: Sequence[Mark]
     reason: str
     later: Sequence[Decision]
+    checkpoint: int | None
 
     @property
     def matches(self) -> bool:
@@ -51,7 +55,9 @@ class EntryPage:
 
 def entry_page(seq: int) -> EntryPage:
     """In at most five queries. Raises Http404."""
-    near = {entry.seq: entry for entry in Entry.objects.filter(seq__gte=seq - 1, seq__lte=seq + 1)}
+    signed = Checkpoint.objects.filter(size__gte=OuterRef("seq")).order_by("size").values("size")[:1]
+    around = Entry.objects.filter(seq__gte=seq - 1, seq__lte=seq + 1).annotate(checkpoint=Subquery(signed))
+    near = {entry.seq: entry for entry in around}
     entry, previous = near.get(seq), near.get(seq - 1)
     if entry is None:
         raise Http404(f"There is no entry {seq} in the log.")
@@ -74,6 +80,7 @@ def entry_page(seq: int) -> EntryPage:
         evidence=_evidence(text, body),
         reason=Reason.objects.filter(pk=seq).values_list("text", flat=True).first() or "",
         later=_later(ticket_id, seq),
+        checkpoint=entry.checkpoint,
     )
 
 

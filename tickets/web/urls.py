@@ -5,7 +5,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tickets.api.checkpoints import CheckpointsView
+from tickets.api.checkpoints import CheckpointsView, ProofView
 from tickets.web import agents, auditors, customers, ops, people
 
 urlpatterns = [
@@ -26,6 +26,7 @@ urlpatterns = [
     path("audit/", auditors.decisions, name="audit"),
     path("audit/changes/", auditors.changes, name="changes"),
     path("audit/checkpoints.json", CheckpointsView.as_view(), name="checkpoints"),
+    path("audit/decisions/<int:seq>/proof.json", ProofView.as_view(), name="proof"),
     path("audit/decisions/<int:seq>/", auditors.decision, name="decision"),
     path("login/", people.LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
