@@ -4,46 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
 
 import pytest
 from django.test import override_settings
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch
 
 from tests.factories import CALM, scored
-from tests.installation import empty_elasticsearch
 from tickets.audit import ship
-from tickets.audit.elasticsearch import install
 from tickets.models import Entry, Shipping, ShippingFailure
 
-pytestmark = [pytest.mark.django_db, pytest.mark.real, pytest.mark.usefixtures("real_servers")]
-
-
-@pytest.fixture(scope="module")
-def admin() -> Iterator[Elasticsearch]:
-    with Elasticsearch(os.environ["ELASTICSEARCH_ADMIN_URL"]) as client:
-        install(client, os.environ["ELASTICSEARCH_URL"], os.environ["ELASTICSEARCH_READER_URL"])
-        yield client
-
-
-@pytest.fixture
-def writer() -> Iterator[Elasticsearch]:
-    with Elasticsearch(os.environ["ELASTICSEARCH_URL"], max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-def reader() -> Iterator[Elasticsearch]:
-    with Elasticsearch(os.environ["ELASTICSEARCH_READER_URL"]) as client:
-        yield client
-
-
-@pytest.fixture(autouse=True)
-def empty(admin: Elasticsearch) -> Iterator[None]:
-    empty_elasticsearch()
-    yield
-    empty_elasticsearch()
+pytestmark = [pytest.mark.django_db, pytest.mark.real, pytest.mark.usefixtures("real_servers", "empty")]
 
 
 def copied(admin: Elasticsearch) -> dict[int, dict[str, object]]:

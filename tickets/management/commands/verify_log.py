@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from elasticsearch import ApiError, TransportError
 
+from tickets.audit import ship
 from tickets.audit.checkpoints import read_notes
+from tickets.audit.compare import compare
 from tickets.audit.notes import NoteRefused
 from tickets.audit.verify import verify
+from tickets.models import Shipping
+
+_DIFFERENCES_SHOWN = 20
 
 
 class Command(BaseCommand):
@@ -23,7 +32,22 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="first", type=int, default=1, metavar="SEQ")
         parser.add_argument("--to", dest="last", type=int, metavar="SEQ")
         parser.add_argument("--against", type=Path, metavar="CHECKPOINTS", help="checkpoints that were kept elsewhere")
+        parser.add_argument("--elasticsearch", action="store_true", help="compare the copy, too")
         parser.add_argument("--key", action="append", default=[], help="a public key you trust; may be repeated")
+
+    def _compare(self, first: int, last: int | None, show: Callable[[int], object]) -> None:
+        if not settings.ELASTICSEARCH_READER_URL:
+            raise CommandError("Set ELASTICSEARCH_READER_URL to the copy's reader.", returncode=2)
+        try:
+            with ship.client(settings.ELASTICSEARCH_READER_URL) as elasticsearch:
+                found = list(islice(compare(elasticsearch, first, last, show), _DIFFERENCES_SHOWN))
+        except (ApiError, TransportError) as error:
+            raise CommandError(f"Elasticsearch cannot be asked: {error}", returncode=2) from error
+        for one in found[1:]:
+            self.stderr.write(f"entry {one.seq}: {one.what}")
+        if found:
+            raise CommandError(f"entry {found[0].seq}: {found[0].what}", returncode=1)
+        self.stdout.write(f"The copy agrees through entry {Shipping.objects.get(pk=1).shipped_through:,}.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
@@ -39,6 +63,8 @@ class Command(BaseCommand):
         report = verify(options["first"], options["last"], show, kept, options["key"])
         if report.fault:
             raise CommandError(f"entry {report.fault.seq}: {report.fault.what}", returncode=1)
+        if options["elasticsearch"]:
+            self._compare(options["first"], options["last"], show)
         for fork in report.forks:
             self.stdout.write(f"The log was gone on with from a backup: fork {fork}.")
         if kept and not options["key"]:
