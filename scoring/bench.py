@@ -1,4 +1,4 @@
-"""python -m scoring.bench --backend compact|keyword|worldpm [--model FOLDER] [--tickets N] [--json]
+"""python -m scoring.bench --backend compact|keyword|worldpm|remote [--model FOLDER] [--tickets N] [--json]
 
 Times a scorer alone, on the written tickets. Prints the hardware it ran on; ratios are within this one run.
 """
@@ -103,6 +103,10 @@ def _scorer(backend: str) -> Scorer:
         from scoring.worldpm import WorldPM
 
         return WorldPM()
+    if backend == "remote":
+        from scoring.remote import Remote
+
+        return Remote()
     if backend == "compact":
         from scoring.compact import Compact
 
@@ -125,8 +129,10 @@ def _hardware() -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", choices=["compact", "keyword", "worldpm"], default="compact")
-    parser.add_argument("--model", help="for worldpm: a checkpoint's folder or name (default: WORLDPM_MODEL)")
+    parser.add_argument("--backend", choices=["compact", "keyword", "worldpm", "remote"], default="compact")
+    parser.add_argument(
+        "--model", help="for worldpm and remote: a checkpoint's folder or name (default: WORLDPM_MODEL)"
+    )
     parser.add_argument("--tickets", type=int, default=320)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

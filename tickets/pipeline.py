@@ -117,7 +117,11 @@ def add_message(ticket_id: int, body: str) -> Ticket:
 
 def score_waiting(worker: str, budget: timedelta) -> int:
     """Claims, scores and settles batch after batch until nothing waits or the budget is spent. Returns how many."""
-    model = scoring_step.scorer().model
+    try:
+        model = scoring_step.scorer().model
+    except Unavailable as error:
+        presence.note(worker, ProcessKind.WORKER, problem=str(error))
+        return 0
     until = time.monotonic() + budget.total_seconds()
     decided = 0
     while time.monotonic() < until:
@@ -195,6 +199,9 @@ def explain_one(worker: str, model: Model) -> bool:
         found, milliseconds = explaining.explain(asked)
     except explaining.CannotExplain as error:
         _fail(*held, str(error))
+    except Unavailable as error:
+        Job.objects.filter(pk=held[0].pk, claim=held[1]).update(attempts=F("attempts") - 1, problem=str(error)[:500])
+        return False
     except Exception as error:
         _try_again(*held, f"{type(error).__name__}: {error}")
     else:
