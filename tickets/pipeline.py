@@ -115,8 +115,10 @@ def add_message(ticket_id: int, body: str) -> Ticket:
 # --- score, decide, route, record ---------------------------------------------------------------------------------
 
 
-def score_waiting(worker: str, budget: timedelta) -> int:
-    """Claims, scores and settles batch after batch until nothing waits or the budget is spent. Returns how many."""
+def score_waiting(worker: str, budget: timedelta, is_stopping: Callable[[], bool] = lambda: False) -> int:
+    """Claims, scores and settles batch after batch until nothing waits, the budget is spent or the worker is told to
+    stop. Returns how many.
+    """
     try:
         model = scoring_step.scorer().model
     except Unavailable as error:
@@ -124,7 +126,7 @@ def score_waiting(worker: str, budget: timedelta) -> int:
         return 0
     until = time.monotonic() + budget.total_seconds()
     decided = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until and not is_stopping():
         held = claim(worker, model)
         if held is None:
             if explain_one(worker, model):

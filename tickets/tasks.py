@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
 import socket
 from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from tickets import pipeline, presence, wake
+from tickets import pipeline, presence, wake, warm
 from tickets.audit import ship
 from tickets.flow import score
 from tickets.models import ProcessKind
@@ -19,10 +20,14 @@ _DRAIN_FOR = timedelta(seconds=10)
 """Then the task ends and knocks again, so that a stopping worker need not wait long, and the hard time limit
 is there for one batch that hangs rather than for a long queue."""
 
+_stopping = mmap.mmap(-1, 1)
+"""One byte that the worker shares with its child, 1 once it was told to stop. No lock, since a signal's handler writes
+it. A child that is spawned rather than forked has one of its own, and stops when `_DRAIN_FOR` is over."""
+
 
 @shared_task(name=wake.SCORE, bind=True)
 def score_tickets(self: Any) -> None:
-    pipeline.score_waiting(_worker_name(self.request.hostname), _DRAIN_FOR)
+    pipeline.score_waiting(_worker_name(self.request.hostname), _DRAIN_FOR, _is_stopping)
 
 
 @shared_task(name=wake.SHIP, bind=True)
@@ -34,8 +39,24 @@ def ship_entries(self: Any) -> None:
 @worker_process_init.connect
 def load_the_model(**kwargs: Any) -> None:
     """In the child: CUDA does not survive a fork. Housekeeping workers carry no model."""
+    warm.say_not_ready()
     if _serves_scoring():
         score.scorer()
+    if not _is_stopping():
+        warm.say_ready()
+
+
+@worker_shutting_down.connect
+def claim_nothing_more(**kwargs: Any) -> None:
+    """In the parent, at SIGTERM. The child ends the batch it has, and meanwhile the worker is not ready."""
+    _stopping[0] = 1
+    warm.say_not_ready()
+
+
+@worker_process_shutdown.connect
+def say_not_ready(**kwargs: Any) -> None:
+    """In the child, which is replaced by one that has yet to load its model."""
+    warm.say_not_ready()
 
 
 @worker_ready.connect
@@ -44,6 +65,10 @@ def look_for_work(sender: Any, **kwargs: Any) -> None:
     for task, queue in wake.QUEUES.items():
         if queue in sender.app.amqp.queues.consume_from:
             wake.knock(task)
+
+
+def _is_stopping() -> bool:
+    return _stopping[0] == 1
 
 
 def _serves_scoring() -> bool:
