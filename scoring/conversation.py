@@ -29,14 +29,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A ticket in its frame. ticket: token ids. spans: for each of them its characters in the text.
-
-    tokens_cut: how many of the ticket were left out.
-    """
+    """A ticket in its frame. ticket: token ids. tokens_cut: how many of them were left out."""
 
     frame: Frame
-    ticket: tuple[int, ...] = ()
-    spans: tuple[tuple[int, int], ...] = ()
+    ticket: Sequence[int] = ()
     tokens_cut: int = 0
 
     @property
@@ -62,7 +58,7 @@ def pairs(tokenizer: Any, requests: Sequence[Request], most_tokens: int) -> list
     """
     encodings = _as_plain_text(tokenizer, [request.text for request in requests])
     return [
-        Pair(_frame(tokenizer, request.rubric, fence(request.text)), *_kept(tokenizer, encoding, most_tokens))
+        Pair(_frame(tokenizer, request.rubric, fence(request.text)), *_kept(tokenizer, encoding.ids, most_tokens))
         for request, encoding in zip(requests, encodings, strict=True)
     ]
 
@@ -127,17 +123,14 @@ def _as_plain_text(tokenizer: Any, texts: Sequence[str]) -> list[Any]:
     backend = tokenizer.backend_tokenizer
     special, backend.encode_special_tokens = backend.encode_special_tokens, True
     try:
-        return backend.encode_batch(texts, add_special_tokens=False)
+        return backend.encode_batch_fast(texts, add_special_tokens=False)
     finally:
         backend.encode_special_tokens = special
 
 
-def _kept(tokenizer: Any, encoding: Any, most: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], int]:
-    """Ids, their characters in the text, and how many tokens were left out."""
-    ids, spans = encoding.ids, encoding.offsets
+def _kept(tokenizer: Any, ids: Sequence[int], most: int) -> tuple[Sequence[int], int]:
+    """Ids, and how many tokens were left out."""
     if len(ids) <= most:
-        return tuple(ids), tuple(spans), 0
+        return ids, 0
     head, tail = most - most // 4, len(ids) - most // 4
-    marker = _ids(tokenizer, CUT.format(tokens=tail - head))
-    nowhere = [(spans[head][0],) * 2] * len(marker)
-    return (*ids[:head], *marker, *ids[tail:]), (*spans[:head], *nowhere, *spans[tail:]), tail - head
+    return (*ids[:head], *_ids(tokenizer, CUT.format(tokens=tail - head)), *ids[tail:]), tail - head

@@ -29,7 +29,7 @@ PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
 MOST_TICKET_TOKENS = 2_048
 BATCH_TOKENS = {"cuda": 16_384, "cpu": 2_048}  # of one run, with its padding
 MOST_PREFIXES = 4  # rubrics and fences whose keys and values are kept
-_SHARED, _FIRST, _SECOND, _PADDING = range(4)
+_SHARED, _PADDING = 0, 3  # parts of a row; 1 and 2 are the two endings
 _REFERENCE_ANSWERS = (
     "Three key tips for better sleep:\n1. Set a consistent bedtime and wake-up schedule\n"
     "2. Avoid screens 1 hour before bed\n3. Keep your bedroom cool and dark\n\n"
@@ -165,40 +165,29 @@ class Packed:
 def pack(pairs: Sequence[Pair], device: torch.device, *, left: bool = False) -> Packed:
     """Each pair, without the prefix, in one row: ticket and suffix, then both endings.
 
-    The endings do not see each other and stand at the same positions.
+    The endings do not see each other and stand at the same positions. All pairs have one frame.
     """
     import torch
 
+    frame = pairs[0].frame
+    ending, first = (*frame.suffix, *frame.urgent, *frame.standard), len(frame.urgent)
     width = max(one.length for one in pairs)
-    rows = [_row(one, width, left=left) for one in pairs]
-    ids, positions, parts = (
-        torch.tensor(column, device=device) for column in zip(*(row[:3] for row in rows), strict=True)
-    )
-    place = torch.arange(width, device=device)
-    earlier = place[None, :, None] >= place[None, None, :]
-    same = (parts[:, None, :] == _SHARED) | (parts[:, :, None] == parts[:, None, :])
+    paddings = [width - one.length for one in pairs]
+    lengths = torch.tensor([one.length for one in pairs], device=device)[:, None]
+    starts = torch.tensor(paddings if left else [0] * len(pairs), device=device)[:, None]
+    filled = [([0] * padding, [*one.ticket, *ending]) for one, padding in zip(pairs, paddings, strict=True)]
+    ids = torch.tensor([filler + row if left else row + filler for filler, row in filled], device=device)
+
+    place = torch.arange(width, device=device) - starts
+    begin = lengths - first - len(frame.standard)
+    in_second = place >= begin + first
+    parts = (place >= begin).long() + in_second
+    parts[(place < 0) | (place >= lengths)] = _PADDING
     # Padding sees padding, so that nothing is NaN, and nobody sees padding.
-    return Packed(ids, positions, earlier & same, torch.tensor([row[3] for row in rows]))
-
-
-def _row(one: Pair, width: int, *, left: bool) -> tuple[list[int], list[int], list[int], tuple[int, int]]:
-    """Ids, positions, parts and the two pooled places of one pair."""
-    frame = one.frame
-    shared = [*one.ticket, *frame.suffix]
-    first, second = len(frame.urgent), len(frame.standard)
-    start, padding = (width - one.length, 0) if left else (0, width - one.length)
-    end = start + len(shared) + first - 1
-
-    def padded(row: list[int], filler: int) -> list[int]:
-        return [filler] * start + row + [filler] * padding
-
-    begin = len(shared)
-    return (
-        padded([*shared, *frame.urgent, *frame.standard], 0),
-        padded([*range(begin + first), *range(begin, begin + second)], 0),
-        padded([_SHARED] * begin + [_FIRST] * first + [_SECOND] * second, _PADDING),
-        (end, end + second),
-    )
+    seen = (parts[:, None, :] == _SHARED) | (parts[:, :, None] == parts[:, None, :])
+    seen &= torch.ones((width, width), dtype=torch.bool, device=device).tril()
+    end = starts + begin + first - 1
+    return Packed(ids, (place - first * in_second).clamp(min=0), seen, torch.cat([end, end + len(frame.standard)], 1))
 
 
 def alike(pairs: Sequence[Pair], budget: int) -> Iterator[list[int]]:
