@@ -70,8 +70,7 @@ class TestChain:
     def test_a_decision_can_be_derived_again_from_the_bytes(self) -> None:
         decision = Decision.objects.get(pk=scored().decision_id)
         derived = decision_of(json.loads(bytes(Entry.objects.get(pk=decision.seq).body)))
-        names = [field.attname for field in Decision._meta.concrete_fields]
-        assert {name: getattr(derived, name) for name in names} == {name: getattr(decision, name) for name in names}
+        assert derived == {field.attname: getattr(decision, field.attname) for field in Decision._meta.concrete_fields}
 
     def test_a_decision_says_what_it_came_from(self) -> None:
         ticket = scored()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from django.forms.models import model_to_dict
 
 from tickets.audit import merkle, notes
 from tickets.audit.frontier import Frontier
@@ -20,7 +19,39 @@ from tickets.models.clock import moment
 from tickets.models.entry import DECISIONS, GENESIS
 
 _CHUNK = 2_000
-_COLUMNS = ("seq", "at", "kind", "subject", "actor")
+_DECISIONS = {kind.value for kind in DECISIONS}
+_IN_BODY = ("seq", "at", "kind", "subject", "actor")
+# In the order in which `decision_of` gives them.
+_DECISION_COLUMNS = (
+    "entry_id",
+    "at",
+    "ticket_id",
+    "input_version",
+    "kind",
+    "cause",
+    "actor",
+    "score",
+    "threshold",
+    "confidence",
+    "verdict",
+    "queue",
+    "needs_check",
+    "policy_number",
+    "model_name",
+)
+
+
+class _Row(NamedTuple):
+    """An entry as the database has it."""
+
+    seq: int
+    at: int
+    kind: str
+    subject: str
+    actor: str
+    body: bytes
+    prev_hash: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +107,10 @@ def verify(
     try:
         known = public_keys(keys)
         signed = _checkpoints(first, last, against, known)
-        for entries in _chunks(first, last):
-            numbers = [entry.seq for entry in entries if entry.kind in DECISIONS]
-            decisions = Decision.objects.in_bulk(numbers)
-            for entry in entries:
-                _step(walk, entry, decisions.get(entry.seq), signed.get(entry.seq, ()))
+        for rows in _chunks(first, last):
+            decisions = _decisions(rows[0].seq, rows[-1].seq)
+            for row in rows:
+                _step(walk, row, decisions.get(row.seq), signed.get(row.seq, ()))
             progress(walk.seq)
         _check_end(walk, last, signed)
     except _Wrong as wrong:
@@ -115,41 +145,55 @@ def _checkpoints(
     return found
 
 
-def _chunks(first: int, last: int | None) -> Iterator[list[Entry]]:
+def _chunks(first: int, last: int | None) -> Iterator[list[_Row]]:
     after = first - 1
     while True:
         rows = Entry.objects.filter(seq__gt=after).order_by("seq")
-        entries = list(rows.filter(seq__lte=last)[:_CHUNK] if last is not None else rows[:_CHUNK])
-        if not entries:
+        chosen = rows.filter(seq__lte=last) if last is not None else rows
+        found = [_Row(*row) for row in chosen.values_list(*_Row._fields)[:_CHUNK]]
+        if not found:
             return
-        yield entries
-        after = entries[-1].seq
+        yield found
+        after = found[-1].seq
 
 
-def _step(walk: _Walk, entry: Entry, decision: Decision | None, signed: Iterable[notes.Checkpoint]) -> None:
+def _decisions(first: int, last: int) -> dict[int, tuple[Any, ...]]:
+    rows = Decision.objects.filter(entry__gte=first, entry__lte=last)
+    return {row[0]: row for row in rows.values_list(*_DECISION_COLUMNS)}
+
+
+def _step(walk: _Walk, row: _Row, decision: tuple[Any, ...] | None, signed: Iterable[notes.Checkpoint]) -> None:
     """One entry further. Raises _Wrong."""
-    if entry.seq != walk.seq + 1:
-        raise _Wrong(f"entry {walk.seq + 1} is missing; the next one is {entry.seq}")
-    if entry.prev_hash != walk.hash:
-        raise _Wrong(f"prev_hash is {entry.prev_hash}, but the entry before it has {walk.hash}")
-    raw = bytes(entry.body)
-    if (computed := chain_hash(walk.hash, raw)) != entry.hash:
-        raise _Wrong(f"hash is {entry.hash}, but its bytes give {computed}")
+    raw = bytes(row.body)
+    _check_place(walk, row, raw)
     body = _body(raw)
-    for name in _COLUMNS:
-        if getattr(entry, name) != body.get(name):
-            raise _Wrong(f"column {name} is {getattr(entry, name)!r}, but the bytes say {body.get(name)!r}")
-    if entry.at < walk.at:
-        raise _Wrong(f"its time {moment(entry.at)} is before that of the entry before it, {moment(walk.at)}")
-    if entry.kind in DECISIONS:
+    _check_columns(row, body)
+    if row.kind in _DECISIONS:
         _check_decision(body, decision)
     if walk.tree:
-        walk.tree.append(merkle.leaf(bytes.fromhex(entry.hash)))
+        walk.tree.append(merkle.leaf(bytes.fromhex(row.hash)))
     for checkpoint in signed:
-        _compare(checkpoint, entry, walk)
-    if entry.kind == Kind.FORKED:
+        _compare(checkpoint, row.hash, walk)
+    if row.kind == Kind.FORKED.value:
         walk.forks.append(f"{body['name']} after entry {body['after']}")
-    walk.seq, walk.at, walk.hash = entry.seq, entry.at, entry.hash
+    walk.seq, walk.at, walk.hash = row.seq, row.at, row.hash
+
+
+def _check_place(walk: _Walk, row: _Row, raw: bytes) -> None:
+    if row.seq != walk.seq + 1:
+        raise _Wrong(f"entry {walk.seq + 1} is missing; the next one is {row.seq}")
+    if row.prev_hash != walk.hash:
+        raise _Wrong(f"prev_hash is {row.prev_hash}, but the entry before it has {walk.hash}")
+    if (computed := chain_hash(walk.hash, raw)) != row.hash:
+        raise _Wrong(f"hash is {row.hash}, but its bytes give {computed}")
+    if row.at < walk.at:
+        raise _Wrong(f"its time {moment(row.at)} is before that of the entry before it, {moment(walk.at)}")
+
+
+def _check_columns(row: _Row, body: dict[str, Any]) -> None:
+    for name, column in zip(_IN_BODY, row, strict=False):
+        if column != body.get(name):
+            raise _Wrong(f"column {name} is {column!r}, but the bytes say {body.get(name)!r}")
 
 
 def _body(raw: bytes) -> dict[str, Any]:
@@ -162,22 +206,25 @@ def _body(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _check_decision(body: dict[str, Any], decision: Decision | None) -> None:
+def _check_decision(body: dict[str, Any], decision: tuple[Any, ...] | None) -> None:
     if decision is None:
         raise _Wrong("its row in the table of decisions is missing")
-    derived, stored = model_to_dict(decision_of(body)), model_to_dict(decision)
-    for name, value in derived.items():
-        if stored[name] != value:
-            raise _Wrong(f"decision column {name} is {stored[name]!r}, but the bytes say {value!r}")
+    try:
+        derived = decision_of(body)
+    except (KeyError, TypeError) as error:
+        raise _Wrong(f"its bytes are no decision: {error!r}") from error
+    if tuple(derived.values()) == decision:
+        return
+    for (name, value), stored in zip(derived.items(), decision, strict=True):
+        if stored != value:
+            raise _Wrong(f"decision column {name} is {stored!r}, but the bytes say {value!r}")
 
 
-def _compare(checkpoint: notes.Checkpoint, entry: Entry, walk: _Walk) -> None:
+def _compare(checkpoint: notes.Checkpoint, head: str, walk: _Walk) -> None:
     """The log parted from what was signed at this entry or before it, after the last checkpoint that agreed."""
     signed = f"the checkpoint of {checkpoint.size} entries, signed for {moment(checkpoint.at)},"
-    if checkpoint.head != entry.hash:
-        raise _Wrong(
-            f"{signed} has the head {checkpoint.head}, and the log has {entry.hash}: it was rewritten or split"
-        )
+    if checkpoint.head != head:
+        raise _Wrong(f"{signed} has the head {checkpoint.head}, and the log has {head}: it was rewritten or split")
     if walk.tree and checkpoint.root != walk.tree.root():
         raise _Wrong(f"{signed} has the Merkle root {checkpoint.root.hex()}, and the log has {walk.tree.root().hex()}")
     walk.agreed += 1

@@ -44,31 +44,31 @@ def record(drafts: Sequence[Draft]) -> list[Entry]:
     if reasons:
         Reason.objects.bulk_create(reasons)
     Decision.objects.bulk_create(
-        decision_of(json.loads(bytes(entry.body))) for entry in entries if entry.kind in DECISIONS
+        Decision(**decision_of(json.loads(bytes(entry.body)))) for entry in entries if entry.kind in DECISIONS
     )
     head.save()
     return entries
 
 
-def decision_of(body: dict[str, Any]) -> Decision:
+def decision_of(body: dict[str, Any]) -> dict[str, Any]:
     """The typed columns of an entry about a ticket, from its body alone, so that verifying can derive them again."""
-    return Decision(
-        entry_id=body["seq"],
-        at=moment(body["at"]),
-        ticket_id=body["ticket"],
-        input_version=body["input"]["version"],
-        kind=body["kind"],
-        cause=body.get("cause", ""),
-        actor=body["actor"],
-        score=body.get("score"),
-        threshold=body.get("threshold"),
-        confidence=body.get("confidence"),
-        verdict=body.get("verdict", ""),
-        queue=body["queue"],
-        needs_check=bool(body["needs_check"]),
-        policy_number=body["policy"],
-        model_name=body.get("model", {}).get("name", ""),
-    )
+    return {
+        "entry_id": body["seq"],
+        "at": moment(body["at"]),
+        "ticket_id": body["ticket"],
+        "input_version": body["input"]["version"],
+        "kind": body["kind"],
+        "cause": body.get("cause", ""),
+        "actor": body["actor"],
+        "score": body.get("score"),
+        "threshold": body.get("threshold"),
+        "confidence": body.get("confidence"),
+        "verdict": body.get("verdict", ""),
+        "queue": body["queue"],
+        "needs_check": bool(body["needs_check"]),
+        "policy_number": body["policy"],
+        "model_name": body["model"]["name"] if "model" in body else "",
+    }
 
 
 def _next(head: LogHead, draft: Draft, at: int) -> tuple[Entry, Reason | None]:
