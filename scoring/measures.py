@@ -6,18 +6,45 @@ import math
 from collections.abc import Sequence
 
 BINS = 10
-_Z = 1.959964  # 95 %, two-sided
+Z_95, Z_88 = 1.959964, 1.554774
+"""Two-sided."""
 _SURE = 1e-12
 
 
-def wilson(right: int, total: int) -> tuple[float, float, float]:
-    """Share and its 95 % interval (Wilson 1927)."""
+def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float, float]:
+    """Share and its interval, of 95 % unless told (Wilson 1927)."""
     if not total:
         return (0.0, 0.0, 1.0)
-    share, z2 = right / total, _Z**2
+    share, z2 = right / total, z**2
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = _Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    half = z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
     return (round(share, 4), round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4))
+
+
+def paired_difference(first_only: int, second_only: int, total: int) -> tuple[float, float, float]:
+    """How much larger the first share is than the second on the same `total`, with its 95 % interval.
+
+    first_only, second_only: what only one of the two had right. Agresti and Min 2005, "Simple improved confidence
+    intervals for comparing matched proportions": half an observation is added to each of the four cells.
+    """
+    if not total:
+        return (0.0, -1.0, 1.0)
+    number, first, second = total + 2, first_only + 0.5, second_only + 0.5
+    centre = (first - second) / number
+    half = Z_95 * math.sqrt(first + second - (first - second) ** 2 / number) / number
+    difference = (first_only - second_only) / total
+    return (round(difference, 4), round(max(-1.0, centre - half), 4), round(min(1.0, centre + half), 4))
+
+
+def kappa(pairs: Sequence[tuple[bool, bool]]) -> float:
+    """Agreement of two labellers beyond chance (Cohen 1960): 1 whole, 0 as chance; 0 where there is nothing to tell."""
+    total = len(pairs)
+    if not total:
+        return 0.0
+    agreed = sum(first == second for first, second in pairs) / total
+    first, second = (sum(pair[place] for pair in pairs) / total for place in (0, 1))
+    chance = first * second + (1 - first) * (1 - second)
+    return 0.0 if chance == 1 else (agreed - chance) / (1 - chance)
 
 
 def auc(values: Sequence[float], labels: Sequence[bool]) -> float:

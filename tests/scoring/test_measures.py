@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.measures import auc, brier, ece, log_loss, wilson
+from scoring.measures import auc, brier, ece, kappa, log_loss, paired_difference, wilson
 
 rows = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
@@ -42,3 +42,24 @@ def test_brier_and_log_loss_are_their_definitions(given_rows: list[tuple[float, 
     )
     surprise = [-math.log(max(1e-12, chance if label else 1 - chance)) for chance, label in given_rows]
     assert log_loss(chances, labels) == pytest.approx(sum(surprise) / len(given_rows))
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_a_paired_interval_holds_the_difference_and_turns_over_with_it(first: int, second: int, alike: int) -> None:
+    total = first + second + alike
+    difference, low, high = paired_difference(first, second, total)
+    assert low <= difference <= high
+    assert paired_difference(second, first, total) == pytest.approx((-difference, -high, -low))
+
+
+def test_a_paired_interval_gets_narrower_with_more_tickets() -> None:
+    (_, low, high), (_, lower, higher) = paired_difference(160, 80, 860), paired_difference(16, 8, 86)
+    assert lower < low < high < higher
+
+
+def test_kappa_is_cohens() -> None:
+    """Cohen 1960's definition on a table by hand: 20 and 15 agreed, 5 and 10 not; agreement 0.7, by chance 0.5."""
+    pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
+    assert kappa(pairs) == pytest.approx(0.4)
+    assert kappa([]) == 0
+    assert kappa([(True, True)] * 5) == 0

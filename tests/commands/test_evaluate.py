@@ -1,0 +1,124 @@
+"""manage.py evaluate: how good the policy is on labelled tickets, and how the rules do on the same ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.commands.running import output_of
+from tests.factories import CALM, URGENT, acting, decide_by, person, scored
+from tickets import pipeline
+from tickets.models import Entry, Queue
+
+pytestmark = pytest.mark.django_db
+GERMAN = "Seit neun Uhr kann niemand mehr mit Karte zahlen, alle Kassen stehen."
+
+
+def write(folder: Path, rows: list[dict[str, Any]]) -> str:
+    file = folder / "labelled.jsonl"
+    file.write_text("".join(json.dumps({"subject": "Help"} | row) + "\n" for row in rows), encoding="utf-8")
+    return str(file)
+
+
+def mixed(number: int) -> list[dict[str, Any]]:
+    """Half urgent by their words; each fifth labelled the other way."""
+    return [
+        {
+            "body": URGENT if n % 2 else CALM,
+            "urgent": bool(n % 2) != (n % 5 == 0),
+            "language": "en" if n % 3 else "de",
+            "stratum": ("technical", "technical", "open", "controversial")[n % 4],
+        }
+        for n in range(number)
+    ]
+
+
+def told(*arguments: str) -> dict[str, Any]:
+    return dict(json.loads(output_of("evaluate", *arguments, "--json")))
+
+
+def test_accuracy_is_the_share_of_right_verdicts_with_its_interval(tmp_path: Path) -> None:
+    found = told(write(tmp_path, mixed(100)))
+    assert (found["tickets"], found["urgent"]) == (100, 50)
+    share, low, high = found["accuracy"]
+    assert share == 0.8
+    assert 0.70 < low < share < high < 0.87
+
+
+def test_the_keyword_rules_are_judged_on_the_same_tickets(tmp_path: Path) -> None:
+    found = told(write(tmp_path, [{"body": GERMAN, "urgent": True}] * 10 + [{"body": CALM, "urgent": False}] * 10))
+    assert found["points_over_rules"][0] == pytest.approx(
+        100 * (found["accuracy"][0] - found["accuracy_rules"][0]), abs=0.01
+    )
+    assert found["points_over_rules"][1] <= found["points_over_rules"][0] <= found["points_over_rules"][2]
+
+
+def test_it_judges_by_the_policys_own_threshold(tmp_path: Path) -> None:
+    file = write(tmp_path, [{"body": CALM, "urgent": False}] * 20)
+    assert told(file)["accuracy"][0] == 1
+    decide_by(threshold=0)
+    assert told(file)["accuracy"][0] == 0
+
+
+def test_queues_groups_and_calibration_add_up(tmp_path: Path) -> None:
+    found = told(write(tmp_path, mixed(120)))
+    assert sum(row["tickets"] for row in found["calibration_table"]) == 120
+    for name in ("language", "stratum", "length"):
+        assert sum(group["tickets"] for group in found["groups"][name].values()) == 120
+    wrong = sum(group["missed"] + group["false_alarms"] for group in found["groups"]["language"].values())
+    assert wrong == round(120 * (1 - found["accuracy"][0]))
+    assert 0 <= found["queues"]["urgent"]["recall"][0] <= 1
+
+
+def test_a_sample_has_the_strata_in_their_shares_and_is_the_same_for_a_seed(tmp_path: Path) -> None:
+    file = write(tmp_path, mixed(200))
+    found = told(file, "--sample", "100")
+    assert {name: one["tickets"] for name, one in found["groups"]["stratum"].items()} == {
+        "technical": 70,
+        "open": 20,
+        "controversial": 10,
+    }
+    assert told(file, "--sample", "100") == found
+    with pytest.raises(CommandError, match="stratum technical are wanted"):
+        call_command("evaluate", file, "--sample", "1000")
+
+
+def test_labels_are_what_people_said_and_two_of_them_are_compared() -> None:
+    one, other = acting(person("agent")), acting(person("agent"))
+    agreed, disputed, alone = scored(URGENT), scored(URGENT), scored(CALM)
+    for ticket in (agreed, disputed, alone):
+        pipeline.confirm(ticket.pk, one)
+    pipeline.confirm(agreed.pk, other)
+    pipeline.override(disputed.pk, Queue.STANDARD, other, "a drill")
+    pipeline.confirm(scored(CALM).pk, pipeline.Actor("key:1"))
+    found = told("labels")
+    assert found["tickets"] == 3
+    assert (found["people"]["pairs"], found["people"]["agreement"][0]) == (2, 0.5)
+    low, high = found["people"]["agreement"][1:]
+    assert low < found["people"]["agreement_88"][1] < found["people"]["agreement_88"][2] < high
+
+
+def test_the_report_is_one_file_that_asks_for_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -> None:
+    rows = [row | {"region": "<script>alert(1)</script>"} for row in mixed(20)]
+    output_of("evaluate", write(tmp_path, rows), "--html", str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page
+    for outside in ("<script", "src=", "href=", "@import", "url("):
+        assert outside not in page
+
+
+def test_nothing_is_stored(tmp_path: Path) -> None:
+    before = Entry.objects.count()
+    output_of("evaluate", write(tmp_path, mixed(10)))
+    assert Entry.objects.count() == before
+
+
+def test_without_labels_it_says_what_to_do() -> None:
+    with pytest.raises(CommandError, match="confirm or override"):
+        call_command("evaluate", "labels")
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("evaluate", "/no/such/file")

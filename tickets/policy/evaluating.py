@@ -1,0 +1,202 @@
+"""How good the active policy is on tickets whose queue somebody knows, next to the keyword rules on the same ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scoring.keyword import Keyword
+from scoring.measures import BINS, Z_88, auc, brier, ece, kappa, log_loss, paired_difference, wilson
+from scoring.types import Request, Scorer
+from tickets.flow.decide import MILLION, decide
+from tickets.flow.origin import fallback_values, values_of
+from tickets.models import Input, Label, Policy, Queue
+
+STRATA = {"technical": 0.7, "open": 0.2, "controversial": 0.1}
+"""The shares of a stratified sample, by the member `stratum` of a line."""
+GROUPS = ("language", "region", "channel", "length", "stratum")
+_LENGTHS = ((200, "to 200"), (1_000, "to 1,000"), (4_000, "to 4,000"))
+_BATCH = 64
+_PLACES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A text and the queue it belongs in. about: language, region, channel ... as far as they are known."""
+
+    text: str
+    urgent: bool
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """score, rules: probability of the policy's model, and of the keyword rules; said, rules_said: urgent or not."""
+
+    case: Case
+    score: float
+    said: bool
+    rules: float
+    rules_said: bool
+
+    @property
+    def right(self) -> bool:
+        return self.said == self.case.urgent
+
+    @property
+    def rules_right(self) -> bool:
+        return self.rules_said == self.case.urgent
+
+
+def labelled_by_people() -> list[Case]:
+    """What people said last of each ticket, with the text they said it about."""
+    labels = {label.ticket_id: label for label in _human_labels().select_related("ticket__requester")}
+    texts = {(row.ticket_id, row.version): row.text for row in Input.objects.filter(ticket__in=labels)}
+    return [
+        Case(texts[place], label.queue == Queue.URGENT, _about(label))
+        for label in labels.values()
+        if (place := (label.ticket_id, label.input_version)) in texts
+    ]
+
+
+def sample(cases: Sequence[Case], number: int, seed: int) -> list[Case]:
+    """So many, drawn by stratum as STRATA says. Raises ValueError where a stratum has too few."""
+    chance, drawn = random.Random(seed), []
+    for name, share in STRATA.items():
+        members, wanted = [one for one in cases if one.about.get("stratum") == name], round(number * share)
+        if len(members) < wanted:
+            raise ValueError(f"{wanted} tickets of stratum {name} are wanted, and {len(members)} are there.")
+        drawn += chance.sample(members, wanted)
+    return drawn
+
+
+def judge(
+    cases: Sequence[Case], policy: Policy, scorer: Scorer, progress: Callable[[int], object] = int
+) -> list[Outcome]:
+    """Scores each case as a live ticket would be, and by the keyword rules as the fallback would."""
+    outcomes: list[Outcome] = []
+    live, fallback = values_of(policy), fallback_values(policy)
+    for start in range(0, len(cases), _BATCH):
+        batch = cases[start : start + _BATCH]
+        requests = [Request(case.text, policy.rubric) for case in batch]
+        for case, score, rule in zip(batch, scorer.score(requests), Keyword().score(requests), strict=True):
+            model, rules = decide(live, score), decide(fallback, rule)
+            urgent = Queue.URGENT
+            outcomes.append(
+                Outcome(
+                    case, model.score / MILLION, model.queue == urgent, rules.score / MILLION, rules.queue == urgent
+                )
+            )
+        progress(len(outcomes))
+    return outcomes
+
+
+def report(outcomes: Sequence[Outcome], policy: Policy) -> dict[str, Any]:
+    """Every figure; shares with their 95 % intervals as [share, lower, upper]."""
+    scores, labels = [one.score for one in outcomes], [one.case.urgent for one in outcomes]
+    return {
+        "policy": policy.number,
+        "threshold": policy.threshold / MILLION,
+        "model": policy.model.name,
+        "model_digest": policy.model.digest,
+        "calibration": policy.calibration.version,
+        "tickets": len(outcomes),
+        "urgent": sum(labels),
+        **_compared(outcomes),
+        "auc": round(auc(scores, labels), _PLACES),
+        "auc_rules": round(auc([one.rules for one in outcomes], labels), _PLACES),
+        "queues": {queue: _queue(outcomes, is_urgent=queue == "urgent") for queue in ("urgent", "standard")},
+        "ece": round(ece(scores, labels), _PLACES),
+        "brier": round(brier(scores, labels), _PLACES),
+        "log_loss": round(log_loss(scores, labels), _PLACES),
+        "calibration_table": _calibration_table(outcomes),
+        "groups": {name: groups for name in GROUPS if (groups := _by(outcomes, name))},
+    }
+
+
+def agreement() -> dict[str, Any]:
+    """How two people agree who labelled the same text, from the labels table; a program's labels are no one's."""
+    first: dict[tuple[int, int], Label] = {}
+    pairs: list[tuple[bool, bool]] = []
+    for label in _human_labels():
+        place = (label.ticket_id, label.input_version)
+        other = first.setdefault(place, label)
+        if other.user_id != label.user_id:
+            pairs.append((other.queue == Queue.URGENT, label.queue == Queue.URGENT))
+    agreed = sum(one == other for one, other in pairs)
+    return {
+        "pairs": len(pairs),
+        "agreement": wilson(agreed, len(pairs)),
+        "agreement_88": wilson(agreed, len(pairs), Z_88),
+        "kappa": round(kappa(pairs), _PLACES),
+    }
+
+
+def _human_labels() -> Any:
+    return Label.objects.filter(revoked_at=None).exclude(user=None).order_by("seq")
+
+
+def _about(label: Label) -> dict[str, str]:
+    ticket = label.ticket
+    known = {"language": ticket.requester.locale[:2], "region": ticket.requester.region, "channel": ticket.source}
+    return {name: value for name, value in known.items() if value}
+
+
+def _compared(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    rows = list(outcomes)
+    model_only = sum(one.right and not one.rules_right for one in rows)
+    rules_only = sum(one.rules_right and not one.right for one in rows)
+    return {
+        "accuracy": wilson(sum(one.right for one in rows), len(rows)),
+        "accuracy_rules": wilson(sum(one.rules_right for one in rows), len(rows)),
+        "points_over_rules": [round(100 * value, 2) for value in paired_difference(model_only, rules_only, len(rows))],
+    }
+
+
+def _queue(outcomes: Sequence[Outcome], *, is_urgent: bool) -> dict[str, Any]:
+    there = [one for one in outcomes if one.said == is_urgent]
+    belong = [one for one in outcomes if one.case.urgent == is_urgent]
+    return {
+        "precision": wilson(sum(one.right for one in there), len(there)),
+        "recall": wilson(sum(one.right for one in belong), len(belong)),
+    }
+
+
+def _calibration_table(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    table = []
+    for place in range(BINS):
+        members = [one for one in outcomes if min(BINS - 1, int(one.score * BINS)) == place]
+        if members:
+            mean = sum(one.score for one in members) / len(members)
+            shares = wilson(sum(one.case.urgent for one in members), len(members))
+            table.append(
+                {"from": place / BINS, "tickets": len(members), "score": round(mean, _PLACES), "urgent": shares}
+            )
+    return table
+
+
+def _by(outcomes: Sequence[Outcome], name: str) -> dict[str, Any]:
+    groups: dict[str, list[Outcome]] = {}
+    for one in outcomes:
+        value = _length(one.case.text) if name == "length" else one.case.about.get(name)
+        if value:
+            groups.setdefault(value, []).append(one)
+    return {
+        value: {"tickets": len(members), "missed": _missed(members), "false_alarms": _false_alarms(members)}
+        | _compared(members)
+        for value, members in sorted(groups.items())
+    }
+
+
+def _missed(members: Sequence[Outcome]) -> int:
+    return sum(one.case.urgent and not one.said for one in members)
+
+
+def _false_alarms(members: Sequence[Outcome]) -> int:
+    return sum(one.said and not one.case.urgent for one in members)
+
+
+def _length(text: str) -> str:
+    return next((name for limit, name in _LENGTHS if len(text) <= limit), "over 4,000")
