@@ -53,7 +53,7 @@ def test_a_document_changed_by_the_superuser_is_named_with_what_differs(
     reader: Elasticsearch,
     field: str,
 ) -> None:
-    admin.update(index=ship.index_of(last), id=str(last.seq), doc={field: "forged"})
+    admin.update(index=ship.index_of(last, 1), id=str(last.seq), doc={field: "forged"})
     (found,) = differences(reader)
     assert found.seq == last.seq
     assert found.what.startswith(f"{field} is ")
@@ -65,7 +65,7 @@ def test_a_document_that_was_removed_is_missed(
     admin: Elasticsearch,
     reader: Elasticsearch,
 ) -> None:
-    admin.delete(index=ship.index_of(last), id=str(last.seq))
+    admin.delete(index=ship.index_of(last, 1), id=str(last.seq))
     assert [(one.seq, "lacks it" in one.what) for one in differences(reader)] == [(last.seq, True)]
     with pytest.raises(CommandError, match=f"entry {last.seq}: the copy lacks it"):
         call_command("verify_log", "--elasticsearch")

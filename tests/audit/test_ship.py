@@ -51,7 +51,7 @@ def test_shipping_again_is_harmless(admin: Elasticsearch) -> None:
 def test_the_writer_can_neither_overwrite_nor_delete_nor_read(admin: Elasticsearch, writer: Elasticsearch) -> None:
     entry = Entry.objects.get(pk=scored().decision_id)
     ship.ship_waiting()
-    index = ship.index_of(entry)
+    index = ship.index_of(entry, 1)
     for attempt in (
         lambda: writer.index(index=index, id=str(entry.seq), document={"seq": 1}),
         lambda: writer.delete(index=index, id=str(entry.seq)),
@@ -69,13 +69,13 @@ def test_the_reader_can_only_read(admin: Elasticsearch, reader: Elasticsearch) -
     admin.indices.refresh(index=ship.ALIAS)
     assert reader.count(index=ship.ALIAS)["count"] == entry.seq
     with pytest.raises(AuthorizationException):
-        reader.create(index=ship.index_of(entry), id="x", document={"seq": 0})
+        reader.create(index=ship.index_of(entry, 1), id="x", document={"seq": 0})
 
 
 def test_a_field_that_the_mapping_does_not_know_is_refused(admin: Elasticsearch, writer: Elasticsearch) -> None:
     entry = Entry.objects.get(pk=scored().decision_id)
     with pytest.raises(ApiError, match="strict"):
-        writer.create(index=ship.index_of(entry), id="x", document={"seq": 0, "surprise": 1})
+        writer.create(index=ship.index_of(entry, 1), id="x", document={"seq": 0, "surprise": 1})
 
 
 def test_without_elasticsearch_the_cursor_stays() -> None:
@@ -89,10 +89,10 @@ def test_where_the_index_is_blocked_for_a_while_nothing_is_skipped(admin: Elasti
     entry = Entry.objects.get(pk=scored().decision_id)
     ship.ship_waiting()
     scored(CALM)
-    admin.indices.put_settings(index=ship.index_of(entry), settings={"index.blocks.write": True})
+    admin.indices.put_settings(index=ship.index_of(entry, 1), settings={"index.blocks.write": True})
     assert ship.ship_waiting() == 0
     assert ship.unshipped() == 1
-    admin.indices.put_settings(index=ship.index_of(entry), settings={"index.blocks.write": False})
+    admin.indices.put_settings(index=ship.index_of(entry, 1), settings={"index.blocks.write": False})
     assert ship.ship_waiting() == 1
     assert list(copied(admin)) == list(Entry.objects.values_list("seq", flat=True))
     assert not ShippingFailure.objects.exists()
@@ -100,7 +100,7 @@ def test_where_the_index_is_blocked_for_a_while_nothing_is_skipped(admin: Elasti
 
 def test_an_entry_that_is_refused_for_good_is_named_and_holds_up_no_other(admin: Elasticsearch) -> None:
     entry = Entry.objects.get(pk=scored().decision_id)
-    index = ship.index_of(entry)
+    index = ship.index_of(entry, 1)
     # Somebody made the index of the month by hand, with another type for a field.
     admin.indices.create(index=index, mappings={"dynamic": "strict", "properties": {"queue": {"type": "integer"}}})
     ship.ship_waiting()

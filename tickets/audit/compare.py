@@ -34,31 +34,31 @@ def compare(
 
     Raises ApiError, TransportError.
     """
-    shipped = Shipping.objects.get(pk=1).shipped_through
-    until = shipped if last is None else min(last, shipped)
+    shipping = Shipping.objects.get(pk=1)
+    until = shipping.shipped_through if last is None else min(last, shipping.shipped_through)
     for start in range(first, until + 1, _CHUNK):
         end = min(start + _CHUNK - 1, until)
         entries = list(Entry.objects.filter(seq__gte=start, seq__lte=end).order_by("seq"))
-        yield from _chunk(elasticsearch, entries)
+        yield from _chunk(elasticsearch, entries, shipping.generation)
         progress(end)
     if last is None:
         yield from _beyond(elasticsearch)
 
 
-def _chunk(elasticsearch: Elasticsearch, entries: Sequence[Entry]) -> Iterator[Difference]:
+def _chunk(elasticsearch: Elasticsearch, entries: Sequence[Entry], generation: int) -> Iterator[Difference]:
     if not entries:
         return
-    wanted = [{"_index": index_of(entry), "_id": str(entry.seq)} for entry in entries]
+    wanted = [{"_index": index_of(entry, generation), "_id": str(entry.seq)} for entry in entries]
     answers = elasticsearch.mget(docs=wanted)["docs"]
     for entry, answer in zip(entries, answers, strict=True):
-        if what := _difference(entry, answer):
+        if what := _difference(entry, answer, index_of(entry, generation)):
             yield Difference(entry.seq, what)
 
 
-def _difference(entry: Entry, answer: dict[str, Any]) -> str:
+def _difference(entry: Entry, answer: dict[str, Any], index: str) -> str:
     """Empty where they agree. Hash and bytes first: they say whose word is in doubt."""
     if not answer.get("found"):
-        return f"the copy lacks it (it should be in {index_of(entry)})"
+        return f"the copy lacks it (it should be in {index})"
     here, there = document_of(entry), answer["_source"]
     for name in (*_HASHED, *sorted(here.keys() | there.keys())):
         if here.get(name) != there.get(name):

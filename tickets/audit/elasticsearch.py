@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from elasticsearch import Elasticsearch
 
-from tickets.audit.ship import ALIAS
+from tickets.audit.ship import ALIAS, indices_of
 
 _KEYWORD = {"type": "keyword"}
 _LONG = {"type": "long"}
@@ -29,20 +29,26 @@ WRITER_PRIVILEGES = ["create_doc", "create_index", "auto_configure"]
 READER_PRIVILEGES = ["read", "view_index_metadata"]
 
 
-def install(admin: Elasticsearch, writer_url: str, reader_url: str = "") -> None:
+def install(admin: Elasticsearch, writer_url: str, reader_url: str = "", generation: int = 1) -> None:
     """With an admin credential: the index template, the two roles, and their users as the URLs name them."""
-    admin.indices.put_index_template(
-        name=ALIAS,
-        index_patterns=[f"{ALIAS}-g*"],
-        template={
-            "settings": {"number_of_shards": 1, "number_of_replicas": 0},
-            "mappings": MAPPING,
-            "aliases": {ALIAS: {}},
-        },
-    )
+    put_template(admin, generation, aliases={ALIAS: {}})
     _install_user(admin, writer_url, "triage_writer", WRITER_PRIVILEGES)
     if reader_url:
         _install_user(admin, reader_url, "triage_reader", READER_PRIVILEGES)
+
+
+def put_template(admin: Elasticsearch, generation: int, aliases: dict[str, Any]) -> None:
+    """For the indices of one generation, whatever months they come to be of."""
+    admin.indices.put_index_template(
+        name=indices_of(generation).removesuffix("-"),
+        index_patterns=[f"{indices_of(generation)}*"],
+        priority=generation,
+        template={
+            "settings": {"number_of_shards": 1, "number_of_replicas": 0},
+            "mappings": MAPPING,
+            "aliases": aliases,
+        },
+    )
 
 
 def _install_user(admin: Elasticsearch, url: str, role: str, privileges: list[str]) -> None:

@@ -15,7 +15,6 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from tickets.models import Entry, Shipping, ShippingFailure
 from tickets.models.clock import moment
 
-GENERATION = 1
 ALIAS = "triage-decisions"
 BATCH = 1_000
 _CREATED, _PRESENT, _REFUSED = 201, 409, 400
@@ -47,11 +46,13 @@ def ship_batch(elasticsearch: Elasticsearch) -> int:
 
     Two shippers at once may send the same entries; the second is told they are present.
     """
-    through = Shipping.objects.get(pk=1).shipped_through
-    entries = list(Entry.objects.filter(seq__gt=through).order_by("seq")[:BATCH])
+    shipping = Shipping.objects.get(pk=1)
+    entries = list(Entry.objects.filter(seq__gt=shipping.shipped_through).order_by("seq")[:BATCH])
     if not entries:
         return 0
-    results = [item["create"] for item in elasticsearch.bulk(operations=_operations(entries))["items"]]
+    results = [
+        item["create"] for item in elasticsearch.bulk(operations=operations(entries, shipping.generation))["items"]
+    ]
     answered = list(takewhile(lambda pair: _is_final(pair[1]), zip(entries, results, strict=True)))
     if not answered:
         log.warning("shipping_paused", error=json.dumps(results[0])[:300], consequence="sweep will try again")
@@ -61,9 +62,10 @@ def ship_batch(elasticsearch: Elasticsearch) -> int:
         ShippingFailure.objects.bulk_create(
             failures, update_conflicts=True, unique_fields=["seq"], update_fields=["error", "at"]
         )
-        # Never backwards: another shipper may be further.
+        # Never backwards: another shipper may be further. And only in the generation these entries went to.
         last = answered[-1][0].seq
-        Shipping.objects.filter(pk=1, shipped_through__lt=last).update(shipped_through=last)
+        rows = Shipping.objects.filter(pk=1, generation=shipping.generation, shipped_through__lt=last)
+        rows.update(shipped_through=last)
     return len(answered)
 
 
@@ -73,9 +75,14 @@ def unshipped() -> int:
     return last - Shipping.objects.get(pk=1).shipped_through
 
 
-def index_of(entry: Entry) -> str:
+def index_of(entry: Entry, generation: int) -> str:
     """One index a UTC month of the entry, under a generation that re-indexing raises."""
-    return f"{ALIAS}-g{GENERATION:02}-{moment(entry.at):%Y.%m}"
+    return f"{indices_of(generation)}{moment(entry.at):%Y.%m}"
+
+
+def indices_of(generation: int) -> str:
+    """What the names of a generation's indices begin with."""
+    return f"{ALIAS}-g{generation:02}-"
 
 
 def document_of(entry: Entry) -> dict[str, Any]:
@@ -108,10 +115,11 @@ def _typed(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _operations(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def operations(entries: Sequence[Entry], generation: int) -> list[dict[str, Any]]:
+    """Of a bulk request that creates and never overwrites."""
     operations: list[dict[str, Any]] = []
     for entry in entries:
-        operations += [{"create": {"_index": index_of(entry), "_id": str(entry.seq)}}, document_of(entry)]
+        operations += [{"create": {"_index": index_of(entry, generation), "_id": str(entry.seq)}}, document_of(entry)]
     return operations
 
 

@@ -6,9 +6,13 @@ from django.db import models
 
 
 class Shipping(models.Model):
-    """One row. Because seq has no gaps, a cursor and the table of failures say all."""
+    """One row. Because seq has no gaps, a cursor and the table of failures say all.
+
+    generation: of the copy's indices; re-indexing makes the next one.
+    """
 
     shipped_through = models.BigIntegerField(default=0)
+    generation = models.PositiveIntegerField(default=1)
 
 
 class ShippingFailure(models.Model):

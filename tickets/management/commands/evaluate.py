@@ -15,6 +15,9 @@ from tickets.models import ActivePolicy
 from tickets.policy.evaluating import GROUPS, Case, agreement, judge, labelled_by_people, report, sample
 from tickets.policy.versions import is_carried
 
+_GROUPS_SHOWN = 8
+"""The largest of a kind; JSON and the report have all."""
+
 
 class Command(BaseCommand):
     help = (
@@ -97,10 +100,12 @@ def _table(found: dict[str, Any]) -> list[str]:
         f"{'calibration error':<24}{found['ece']:.3f}; Brier {found['brier']:.3f}, log loss {found['log_loss']:.3f}",
     ]
     for name, groups in found["groups"].items():
+        largest = sorted(groups, key=lambda value: -groups[value]["tickets"])[:_GROUPS_SHOWN]
         lines += [
             f"{name + ' ' + value:<24}{_share(group['accuracy'])}, {group['tickets']:,} tickets, "
             f"{group['missed']:,} missed, {group['false_alarms']:,} false alarms"
-            for value, group in groups.items()
+            for value in largest
+            if (group := groups[value])
         ]
     if people["pairs"]:
         lines.append(
