@@ -206,6 +206,13 @@ def test_no_inclusion_verifies_against_the_root_of_another_size(size: int, other
     assert not verify_inclusion(index, other, nodes[index], found, root(leaves(other)))
 
 
+@given(sizes, st.data())
+def test_no_inclusion_verifies_under_a_size_that_needs_a_longer_path(size: int, data: st.DataObject) -> None:
+    nodes, index = leaves(size), data.draw(st.integers(0, size - 1))
+    larger = data.draw(st.integers(2 * size, 4 * size))
+    assert not verify_inclusion(index, larger, nodes[index], inclusion(index, nodes), root(nodes))
+
+
 @given(st.integers(2, 140), st.data())
 def test_no_consistency_verifies_with_one_bit_changed(size: int, data: st.DataObject) -> None:
     nodes, first = leaves(size), data.draw(st.integers(1, size))
@@ -221,6 +228,15 @@ def test_no_consistency_verifies_for_another_first_size(size: int, data: st.Data
     other = data.draw(st.integers(-1, size + 1))
     assume(other != first)
     assert not verify_consistency(other, size, root(nodes[:first]), root(nodes), consistency(first, nodes))
+
+
+@given(st.integers(2, 140), st.data())
+def test_no_consistency_verifies_with_a_node_more_or_less(size: int, data: st.DataObject) -> None:
+    nodes, first = leaves(size), data.draw(st.integers(1, size))
+    found, ends = consistency(first, nodes), (root(nodes[:first]), root(nodes))
+    where = data.draw(st.integers(0, len(found)))
+    assert not verify_consistency(first, size, *ends, [*found[:where], EMPTY, *found[where:]])
+    assert not found or not verify_consistency(first, size, *ends, found[:-1])
 
 
 @given(st.integers(2, 140), st.data())

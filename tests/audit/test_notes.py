@@ -202,6 +202,12 @@ def test_a_signature_of_another_length_is_refused() -> None:
         verify(note.replace(encoded, shorter), KNOWN)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "no newline", "a\tb\n", "a\r\n", "\x00\n", "\ud800\n"])
+def test_a_text_that_no_note_can_carry_is_not_signed(text: str) -> None:
+    with pytest.raises((NoteRefused, UnicodeEncodeError)):
+        sign_text(text, NAME, KEY)
+
+
 def test_an_endless_note_is_refused() -> None:
     with pytest.raises(NoteRefused, match="at most"):
         verify(sign(CHECKPOINT, NAME, KEY) + "x" * MAX_BYTES, KNOWN)

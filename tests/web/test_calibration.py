@@ -10,7 +10,7 @@ from tests.web.test_pages import logged_in
 from tickets.models import ActivePolicy, Calibration, Ticket
 
 pytestmark = pytest.mark.django_db
-PAGES = {"agent": ["/", "/tickets/{pk}/"], "auditor": ["/audit/decisions/{seq}/", "/tickets/{pk}/"]}
+PAGES = {"agent": ["/", "/tickets/{pk}/"], "auditor": ["/audit/", "/audit/decisions/{seq}/", "/tickets/{pk}/"]}
 BOTH = [(role, path) for role, paths in PAGES.items() for path in paths]
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from tests.audit.tampering import as_bytes, tamper
 from tests.factories import acting, fallen_back, person
 from tickets import pipeline
+from tickets.flow.record import Draft
 from tickets.models import Decision, Entry, Kind, LogHead, Queue, Role, Ticket, User
 from tickets.web.queues import PAGE
 
@@ -57,10 +58,12 @@ def test_a_ticket_needs_as_many_queries_for_a_long_story_as_for_a_short_one() ->
     assert queries(client, f"/tickets/{ticket.pk}/") == few
 
 
-def test_one_entry_needs_at_most_eight_queries() -> None:
+def test_one_entry_needs_at_most_eight_queries_beside_those_that_record_that_it_was_opened() -> None:
     user, ticket = person("auditor"), fallen_back(1)[0]
     entry = pipeline.override(ticket.pk, Queue.STANDARD, acting(user), "no outage")
-    assert queries(logged_in(user), f"/audit/decisions/{entry.seq}/") <= 8
+    with CaptureQueriesContext(connection) as recording:
+        pipeline.note(Draft(Kind.AUDIT_OPENED, f"entry:{entry.seq}", "test"))
+    assert queries(logged_in(user), f"/audit/decisions/{entry.seq}/") - len(recording) <= 8
 
 
 def test_asking_again_where_nothing_changed_answers_nothing_and_costs_little() -> None:

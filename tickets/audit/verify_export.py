@@ -28,8 +28,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    sys.stderr.write("CANNOT BE READ: the package cryptography is missing; install it with pip.\n")
+    sys.exit(2)
 
 FORMAT = "triage-export-1"
 GENESIS = "0" * 64
@@ -137,7 +141,7 @@ class Tree:
 class Walk:
     """What is known after the entries so far.
 
-    loose: how many no checkpoint vouches for; pending: how many the next entry may still vouch for, by its link to them.
+    loose: how many no checkpoint vouches for; pending: how many a later entry may still vouch for, by its link to them.
     compared: sizes of checkpoints whose last entry was seen; roots: how many of them had their whole tree computed.
     """
 
@@ -289,7 +293,8 @@ def members_of(value: Any, shape: Mapping[str, type], optional: str = "") -> lis
 
 def member_of(value: Mapping[str, Any], name: str, kind: type) -> Any:
     member = value.get(name)
-    if type(member) is not kind or (kind is int and not 0 <= member <= MAX_NUMBER):
+    is_in_range = not isinstance(member, int) or 0 <= member <= MAX_NUMBER
+    if type(member) is not kind or not is_in_range:
         raise ValueError(f"{name} is {str(member)[:100]!a}")
     return member
 
@@ -349,12 +354,12 @@ def read_manifest(raw: bytes, given: Sequence[str]) -> tuple[Manifest, Keys]:
     if type(value) is dict and value.get("format", FORMAT) != FORMAT:
         raise Unreadable(f"manifest.json: format is {value['format']!a}; this file reads {FORMAT}")
     members = dict(zip(_MANIFEST, members_of(value, _MANIFEST)))  # noqa: B905 (Python 3.9 knows no strict zip)
-    texts_of(list(members["filter"].values()))
+    own_keys, _ = texts_of(members["keys"]), texts_of(list(members["filter"].values()))
     if canonical(value) != raw:
         raise Bad("it is not written as canonical JSON")
     if members["contiguous"] not in (0, 1):
         raise Bad(f"contiguous is {members['contiguous']}, neither 0 nor 1")
-    keys = known_keys(given or texts_of(members["keys"]))
+    keys = known_keys(given or own_keys)
     manifest = Manifest(
         origin=members["origin"],
         is_contiguous=members["contiguous"] == 1,
@@ -596,6 +601,8 @@ def check_decision(raw: bytes, given: Sequence[str], against: Path | None) -> tu
     keys = known_keys(given or texts_of(own_keys))
     checkpoint = open_checkpoint(note, keys)
     entry = read_entry(written)
+    if entry.proof is not None:
+        raise Bad("entry has a proof of its own beside that of the file")
     check_proof(entry, nodes_of(path), checkpoint)
     checkpoints = by_size([checkpoint, *read_kept(against, keys)], checkpoint.origin)
     if entry.seq in checkpoints:

@@ -1,4 +1,4 @@
-"""For auditors: every decision, and everything one of them came from."""
+"""For auditors: every decision, and everything one of them came from. What they look at is itself in the log."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tickets.models import Role
+from tickets import pipeline
+from tickets.audit.search import search as find
+from tickets.flow.record import Draft
+from tickets.models import Kind, Role
 from tickets.web.authentication import role_required
+from tickets.web.decision_results import results
 from tickets.web.decision_search import DecisionSearch
 from tickets.web.log import entry_page, other_entries
 from tickets.web.names import names_of
-from tickets.web.requests import PersonRequest
+from tickets.web.requests import PersonRequest, actor
 
 PAGE = 50
 
@@ -24,17 +28,10 @@ def decisions(request: PersonRequest) -> HttpResponse:
         return render(request, "audit/decisions.html", {"search": search}, status=400)
     if not search.is_stable:
         return redirect(f"{request.path}{search.address()}")
-    found = list(search.decisions()[: PAGE + 1])
-    rows = found[:PAGE]
-    names = names_of(decision.actor for decision in rows)
-    context = {
-        "search": search,
-        "rows": [(decision, names[decision.actor]) for decision in rows],
-        "older": search.address(before=rows[-1].seq) if len(found) > PAGE else "",
-        "newest": search.address(before=None) if search.cleaned_data["before"] else "",
-        "is_filtered": search.address(before=None) != "?",
-    }
-    return render(request, "audit/decisions.html", context)
+    answer = find(search.query(), PAGE)
+    if not search.cleaned_data["before"]:
+        pipeline.note(search.draft(actor(request).name))
+    return render(request, "audit/decisions.html", results(search, answer))
 
 
 @role_required(Role.AUDITOR, Role.OPS)
@@ -49,4 +46,6 @@ def changes(request: PersonRequest) -> HttpResponse:
 @role_required(Role.AUDITOR, Role.OPS)
 @require_safe
 def decision(request: PersonRequest, seq: int) -> HttpResponse:
-    return render(request, "audit/decision.html", {"page": entry_page(seq)})
+    page = entry_page(seq)
+    pipeline.note(Draft(Kind.AUDIT_OPENED, f"entry:{seq}", actor(request).name))
+    return render(request, "audit/decision.html", {"page": page})

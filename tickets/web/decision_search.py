@@ -7,15 +7,16 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from tickets.models import Decision, Queue
+from tickets.audit.search_query import Query
+from tickets.flow.record import Draft
+from tickets.models import Cause, Kind, Queue
 from tickets.models.entry import DECISIONS
 from tickets.models.policy import MILLION
-from tickets.web.fields import Probability
+from tickets.web.fields import REASON_MAX, Probability
 
 _INT64, _INT31 = 2**63 - 1, 2**31 - 1
 _ANY = [("", "Any")]
@@ -45,16 +46,19 @@ class Moment(forms.DateTimeField):
 class DecisionSearch(forms.Form):
     ticket = forms.IntegerField(required=False, min_value=1, max_value=_INT64)
     kind = forms.ChoiceField(required=False, choices=_ANY + [(kind.value, kind.label) for kind in DECISIONS])
+    cause = forms.ChoiceField(required=False, choices=_ANY + Cause.choices)
     queue = forms.ChoiceField(required=False, choices=_ANY + Queue.choices)
+    verdict = forms.ChoiceField(required=False, choices=_ANY + Queue.choices)
     policy = forms.IntegerField(required=False, min_value=1, max_value=_INT31)
     model = forms.CharField(required=False, max_length=200)
     actor = forms.CharField(
         required=False, max_length=200, widget=forms.TextInput(attrs={"placeholder": "user:1, key:2, sweep"})
     )
-    score_min = Probability(required=False, label="Score from")
-    score_max = Probability(required=False, label="Score to")
     since = Moment(required=False)
     until = Moment(required=False, label="Before")
+    score_min = Probability(required=False, label="Score from")
+    score_max = Probability(required=False, label="Score to")
+    reason = forms.CharField(required=False, max_length=REASON_MAX, label="Reason says")
     needs_check = forms.BooleanField(required=False, label="Please check")
     before = forms.IntegerField(required=False, min_value=1, max_value=_INT64, widget=forms.HiddenInput)
 
@@ -63,25 +67,16 @@ class DecisionSearch(forms.Form):
             raise ValidationError(f"There is no filter named {', '.join(unknown)[:200]}.")
         return self.cleaned_data
 
-    def decisions(self) -> QuerySet[Decision]:
-        """Latest first. Call after is_valid."""
+    def query(self) -> Query:
+        """Call after is_valid."""
         values = self.cleaned_data
-        conditions = {
-            "ticket_id": values["ticket"],
-            "kind": values["kind"],
-            "queue": values["queue"],
-            "policy_number": values["policy"],
-            "model_name": values["model"],
-            "actor": values["actor"],
-            "score__gte": _millionths(values["score_min"]),
-            "score__lte": _millionths(values["score_max"]),
-            "at__gte": values["since"],
-            "at__lt": values["until"],
-            "needs_check": values["needs_check"] or None,
-            "entry__lt": values["before"],
-        }
-        given = {name: value for name, value in conditions.items() if value not in (None, "")}
-        return Decision.objects.filter(**given).order_by("-entry")
+        scores = {name: _millionths(values[name]) for name in ("score_min", "score_max")}
+        return Query(**(values | scores))
+
+    def draft(self, actor: str) -> Draft:
+        """The log entry of this search; the letters looked for in reasons may be personal, so they stay beside it."""
+        query = self.address(before=None, reason=None).removeprefix("?")
+        return Draft(Kind.AUDIT_SEARCHED, "log", actor, {"query": query}, self.cleaned_data["reason"])
 
     def address(self, **changed: Any) -> str:
         """The query string of this search, the same for readers in every zone. Call after is_valid."""
