@@ -56,6 +56,7 @@ def test_the_whole_log_verifies_elsewhere_with_the_key_that_was_handed_over(
     done = verified(str(folder), "--key", keys.signer().verifier_key, "--against", str(settings.CHECKPOINTS_FILE))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{count} entries" in done.stdout
+    assert "1 of them by the whole tree" in done.stdout
 
 
 def test_a_part_by_kind_or_by_ticket_carries_its_proofs(ticket: Ticket, tmp_path: Path) -> None:

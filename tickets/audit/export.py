@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,10 @@ class NotSignedYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries: seq from `first` to `last`, and of one kind or one subject where they are given."""
+    """Which entries: seq from `first` to `last` (0: the end), and of one kind or one subject where they are given."""
 
-    first: int
-    last: int
+    first: int = 1
+    last: int = 0
     kind: str = ""
     subject: str = ""
 
@@ -72,6 +72,8 @@ def export(
 
     exported: the entry that says so. Raises NothingToExport, OSError.
     """
+    # The end is the entry that says so: the checkpoint is of that size, so its root covers the whole file.
+    wanted = wanted if wanted.last else replace(wanted, last=checkpoint.size)
     folder.mkdir(parents=True, exist_ok=True)
     digest, first, last, count = hashlib.sha256(), 0, 0, 0
     with (folder / "log.ndjson").open("wb") as file:

@@ -11,7 +11,7 @@ from tickets import pipeline
 from tickets.audit.checkpoints import LogContradicted
 from tickets.audit.export import NothingToExport, Wanted
 from tickets.audit.notes import NoteRefused
-from tickets.models import Kind, LogHead
+from tickets.models import Kind
 
 
 class Command(BaseCommand):
@@ -29,8 +29,7 @@ class Command(BaseCommand):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CommandError(f"{folder} is not empty: name a new folder.")
         subject = f"ticket:{options['ticket']}" if options["ticket"] else ""
-        last = options["last"] or LogHead.objects.get(pk=1).seq
-        wanted = Wanted(options["first"], last, options["kind"], subject)
+        wanted = Wanted(options["first"], options["last"] or 0, options["kind"], subject)
         try:
             manifest = pipeline.export_log(folder, wanted, pipeline.Actor("command"), self._show)
         except (NothingToExport, LogContradicted, NoteRefused, OSError) as error:
