@@ -23,6 +23,7 @@ from scoring.types import Elsewhere, Evidence, Model, Unavailable
 from tickets import presence, wake
 from tickets.audit import checkpoints, export, keys
 from tickets.audit.export import Wanted
+from tickets.flow import erase as erasing
 from tickets.flow import explaining, review
 from tickets.flow import score as scoring_step
 from tickets.flow.explaining import Asked
@@ -365,6 +366,16 @@ def fork_log(name: str, kept: str, by: Actor, reason: str) -> Entry:
         return record([Draft(Kind.FORKED, "log", by.name, content, reason)])[0]
 
 
+def erase(email: str, by: Actor, reason: str) -> Entry:
+    """All that is stored about a person, for good; the entry says what. Raises NobodyStored, ReasonNamesPerson."""
+    with transaction.atomic():
+        person = erasing.hold(email)
+        erasing.refuse_to_name(person, reason)
+        stored = erasing.stored_about(person)
+        erasing.forget(person)
+        return record([erasing.certificate(stored, by.name, reason)])[0]
+
+
 def note(draft: Draft) -> Entry:
     """Writes one entry about something other than a ticket: a key made, a role given."""
     with transaction.atomic():
@@ -421,10 +432,11 @@ def _may_be_explained() -> Q:
 
 def _record_explanation(asked: Asked, found: Sequence[Evidence], milliseconds: int, actor: str) -> None:
     with transaction.atomic():
-        ticket = _held(asked.text.ticket_id)
+        # A person who was erased meanwhile took ticket and job along.
+        tickets = held_tickets([asked.text.ticket_id])
         done, _ = Job.objects.filter(pk=asked.job.pk, claim=asked.token).delete()
         if done:
-            record([explaining.draft(ticket, asked, found, milliseconds, actor)])
+            record([explaining.draft(tickets[asked.text.ticket_id], asked, found, milliseconds, actor)])
             _ship_on_commit()
 
 

@@ -20,6 +20,7 @@ from tickets.web.fields import REASON_MAX, Probability
 
 _INT64, _INT31 = 2**63 - 1, 2**31 - 1
 _ANY = [("", "Any")]
+_FREE = ("model", "actor", "reason")
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
@@ -74,9 +75,10 @@ class DecisionSearch(forms.Form):
         return Query(**(values | scores))
 
     def draft(self, actor: str) -> Draft:
-        """The log entry of this search; the letters looked for in reasons may be personal, so they stay beside it."""
-        query = self.address(before=None, reason=None).removeprefix("?")
-        return Draft(Kind.AUDIT_SEARCHED, "log", actor, {"query": query}, self.cleaned_data["reason"])
+        """The log entry of this search; what somebody typed freely may be personal, so it stays beside it."""
+        query = self.address(before=None, **dict.fromkeys(_FREE)).removeprefix("?")
+        typed = "; ".join(f"{name}: {value}" for name in _FREE if (value := self.cleaned_data[name]))
+        return Draft(Kind.AUDIT_SEARCHED, "log", actor, {"query": query}, typed[:REASON_MAX])
 
     def address(self, **changed: Any) -> str:
         """The query string of this search, the same for readers in every zone. Call after is_valid."""
