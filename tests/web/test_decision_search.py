@@ -1,124 +1,228 @@
-"""The auditor's search: what it finds, how it narrows, who answers, and that it is in the log itself."""
+"""The auditor's search as a page: a stable address, facets to narrow and widen, and a word about who answered."""
 
 from __future__ import annotations
 
-import json
+import os
 import re
+from collections.abc import Iterator
+from html import unescape
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
+from django.db import connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from elasticsearch import Elasticsearch
 
-from tests.factories import CALM, URGENT, acting, fallen_back, person, scored
-from tests.web.test_pages import logged_in, queries
+from tests.factories import acting, fallen_back, person
+from tests.installation import empty_elasticsearch
+from tests.web.test_pages import logged_in
 from tickets import pipeline
-from tickets.models import Decision, Entry, Kind, Queue
+from tickets.audit import ship
+from tickets.audit.elasticsearch import install
+from tickets.models import Decision, Entry, Queue, Shipping
+from tickets.web.auditors import PAGE
+from tickets.web.decision_facets import FacetValue
 
 pytestmark = pytest.mark.django_db
+DOWN = "http://reader:secret@127.0.0.1:1"
 
 
-def page(address: str = "/audit/", role: str = "auditor") -> str:
-    answer = logged_in(person(role)).get(address)
-    assert answer.status_code == 200, answer.status_code
-    return str(answer.content.decode())
+@pytest.fixture
+def client() -> Client:
+    return logged_in(person("auditor"))
 
 
-def shown(html: str) -> list[int]:
-    """The entries in the table."""
-    return [int(seq) for seq in re.findall(r'data-label="Entry"><a href="/audit/decisions/(\d+)/"', html)]
+@pytest.fixture
+def copy(real_servers: None) -> Iterator[Elasticsearch]:
+    """The copy behind its alias, and pages that search it."""
+    reader = os.environ["ELASTICSEARCH_READER_URL"]
+    with Elasticsearch(os.environ["ELASTICSEARCH_ADMIN_URL"]) as admin:
+        install(admin, os.environ["ELASTICSEARCH_URL"], reader)
+        empty_elasticsearch()
+        with override_settings(ELASTICSEARCH_READER_URL=reader):
+            yield admin
+        empty_elasticsearch()
 
 
-def noted(kind: Kind) -> list[dict[str, Any]]:
-    return [json.loads(bytes(entry.body)) for entry in Entry.objects.filter(kind=kind).order_by("seq")]
+def shown(client: Client, address: str = "/audit/") -> list[int]:
+    return [decision.seq for decision, _ in client.get(address).context["rows"]]
 
 
-def test_a_facet_counts_its_values_and_narrows_the_search_to_one() -> None:
-    scored(URGENT)
+def values(client: Client, address: str, facet: str) -> dict[str, FacetValue]:
+    facets = client.get(address).context["facets"]
+    return {value.label: value for value in next(links for links in facets if links.title == facet).values}
+
+
+def text(answer: Any) -> str:
+    """What a reader reads, on one line."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", answer.content.decode())).split())
+
+
+def moved(number: int = 1, reason: str = "no outage") -> list[Entry]:
+    by = acting(person("agent"))
+    return [pipeline.override(ticket.pk, Queue.STANDARD, by, reason) for ticket in fallen_back(number)]
+
+
+def test_a_facet_narrows_the_search_to_what_it_counts(client: Client) -> None:
+    moved(2)
     fallen_back(3)
-    html = page()
-    link = re.search(r'href="(\?[^"]*kind=fallback[^"]*)"[^>]*>\s*<bdi>Fallback</bdi>\s*<span class="count">3<', html)
-    assert link
-    assert len(shown(page(f"/audit/{unquote(link[1])}"))) == 3
+    override = values(client, "/audit/", "Kind")["Override"]
+    assert override.count == 2
+    assert len(shown(client, f"/audit/{override.address}")) == 2
 
 
-def test_a_chosen_facet_still_shows_its_other_values_and_can_be_widened() -> None:
-    scored(URGENT)
-    fallen_back(2)
-    html = page("/audit/?kind=fallback")
-    assert re.search(r"<bdi>Scored</bdi>\s*<span class=\"count\">1<", html)
-    assert re.search(r'aria-current="true"[^>]*><bdi>Fallback</bdi>', html)
+def test_a_chosen_facet_widens_the_search_again_and_still_counts_its_neighbours(client: Client) -> None:
+    moved(2)
+    fallen_back(3)
+    address = "/audit/" + values(client, "/audit/", "Kind")["Override"].address
+    beside = values(client, address, "Kind")
+    assert {label: value.count for label, value in beside.items()} == {"Fallback": 5, "Override": 2}
+    assert [label for label, value in beside.items() if value.is_chosen] == ["Override"]
+    assert sorted(shown(client, f"/audit/{beside['Override'].address}")) == sorted(shown(client))
 
 
-def test_words_of_a_reason_are_found_and_marked_and_never_become_markup() -> None:
-    agent, ticket = acting(person("agent")), scored(URGENT)
-    pipeline.override(ticket.pk, Queue(ticket.queue).other, agent, "<b>A fire drill</b>, no fire")
-    scored(CALM)
-    html = page("/audit/?reason=FIRE")
-    assert len(shown(html)) == 1
-    assert html.count('<mark class="hit">fire</mark>') == 2
-    assert "<b>A" not in html
+def test_narrowing_keeps_the_other_filters_and_starts_at_the_newest(client: Client) -> None:
+    fallen_back(1)
+    address = values(client, "/audit/?score_min=0.5&before=1000", "Queue")["Urgent"].address
+    assert address == "?queue=urgent&score_min=0.5"
 
 
-def test_a_search_is_an_entry_once_and_not_again_for_its_further_pages() -> None:
-    fallen_back(60)
-    auditor = person("auditor")
-    client = logged_in(auditor)
-    html = client.get("/audit/?kind=fallback").content.decode()
-    older = re.search(r'href="(\?[^"]*before=\d+[^"]*)">Older', html)
-    assert older
-    assert client.get(f"/audit/{older[1].replace('&amp;', '&')}").status_code == 200
-    (search,) = noted(Kind.AUDIT_SEARCHED)
-    assert (search["query"], search["actor"]) == ("kind=fallback", f"user:{auditor.pk}")
+@pytest.mark.parametrize("chosen", ["queue=standard", "actor=nobody", "policy=77", "model=none"])
+def test_a_chosen_value_that_nothing_has_can_be_taken_back(client: Client, chosen: str) -> None:
+    fallen_back(1)
+    answer = client.get(f"/audit/?{chosen}")
+    taken_back = [v.address for links in answer.context["facets"] for v in links.values if v.is_chosen]
+    assert taken_back == ["?"]
+    assert "No decision matches." in text(answer)
 
 
-def test_letters_looked_for_in_reasons_stay_beside_the_log() -> None:
-    scored()
-    page("/audit/?reason=Mrs+Miller")
-    (search,) = noted(Kind.AUDIT_SEARCHED)
-    assert "Miller" not in json.dumps(search)
-    assert search["reason_digest"]
+def test_pages_continue_below_the_last_row_and_count_the_whole_search(client: Client) -> None:
+    fallen_back(PAGE + 3)
+    first = client.get("/audit/?queue=urgent")
+    second = client.get(f"/audit/{first.context['older']}")
+    assert shown(client, "/audit/?queue=urgent") + shown(client, f"/audit/{first.context['older']}") == [
+        *Decision.objects.order_by("-pk").values_list("pk", flat=True)
+    ]
+    assert first.context["found"].total == second.context["found"].total == PAGE + 3
+    assert second.context["newest"] == "?queue=urgent"
+    assert second.context["older"] == ""
 
 
-def test_an_opened_decision_is_an_entry_and_one_that_is_not_there_is_none() -> None:
-    seq = scored().decision_id
-    page(f"/audit/decisions/{seq}/", role="ops")
-    assert logged_in(person("auditor")).get("/audit/decisions/999999/").status_code == 404
-    assert [entry["subject"] for entry in noted(Kind.AUDIT_OPENED)] == [f"entry:{seq}"]
-
-
-def test_a_bad_filter_is_named_and_nothing_is_noted() -> None:
-    answer = logged_in(person("auditor")).get("/audit/?ticket=x")
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("verdict=maybe", "verdict"),
+        ("cause=x", "cause"),
+        (f"reason={'x' * 501}", "reason"),
+        ("reason=a%00b", "reason"),
+        ("score_min=2", "score_min"),
+        ("policy=0", "policy"),
+        ("before=x", "before"),
+        ("through=1", "__all__"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_and_the_field_named(client: Client, query: str, field: str) -> None:
+    answer = client.get(f"/audit/?{query}")
     assert answer.status_code == 400
-    assert noted(Kind.AUDIT_SEARCHED) == []
+    assert list(answer.context["search"].errors) == [field]
 
 
-def test_the_database_answers_where_elasticsearch_is_away_and_the_page_says_so(settings: Any) -> None:
-    scored()
-    settings.ELASTICSEARCH_READER_URL = "http://reader:secret@127.0.0.1:9"
-    html = page()
-    assert "Elasticsearch could not answer" in html
-    assert "secret" not in html
-    assert shown(html) == list(Decision.objects.order_by("-entry").values_list("entry", flat=True))
+def test_verdict_and_cause_are_filters_too(client: Client) -> None:
+    late = fallen_back(1)[0]
+    assert shown(client, "/audit/?verdict=urgent&cause=deadline") == [Decision.objects.get(ticket_id=late.pk).seq]
+    assert shown(client, "/audit/?verdict=standard") == shown(client, "/audit/?cause=new") == []
 
 
-def test_the_embedded_page_says_that_the_database_answers() -> None:
-    scored()
-    html = page()
-    assert re.search(r"by\s+the database", html)
-    assert "could not answer" not in html
+def test_a_hit_in_a_reason_is_marked_and_the_rest_escaped(client: Client) -> None:
+    (entry,) = moved(reason="<b>No</b> outage & <script>")
+    moved(reason="something else")
+    page = client.get("/audit/?reason=outage+%26+%3CSCRIPT")
+    assert [decision.seq for decision, _ in page.context["rows"]] == [entry.seq]
+    assert '&lt;b&gt;No&lt;/b&gt; <mark class="hit">outage &amp; &lt;script</mark>&gt;' in page.content.decode()
 
 
-def test_an_empty_log_and_an_empty_result_say_what_they_are() -> None:
-    assert "holds no decision yet" in page()
-    scored()
-    assert "No decision matches" in page("/audit/?ticket=999")
+def test_without_a_copy_the_page_says_quietly_that_the_database_answers(client: Client) -> None:
+    fallen_back(1)
+    page = text(client.get("/audit/"))
+    assert re.search(r"1 decision, counted at [-0-9]{10} [:0-9]{8} by the database\.", page)
+    assert "could not answer" not in page
 
 
-def test_it_needs_as_many_queries_for_many_rows_and_values_as_for_few() -> None:
-    client = logged_in(person("auditor"))
+def test_where_the_copy_is_down_a_banner_says_that_the_database_answers(client: Client) -> None:
+    seqs = [entry.seq for entry in moved(2)]
+    with override_settings(ELASTICSEARCH_READER_URL=DOWN):
+        answer = client.get("/audit/?kind=override")
+    assert [decision.seq for decision, _ in answer.context["rows"]] == seqs[::-1]
+    assert "Elasticsearch could not answer." in text(answer)
+    assert "secret" not in answer.content.decode()
+
+
+def test_an_empty_log_shows_no_facets_and_says_what_will_come(client: Client) -> None:
+    answer = client.get("/audit/")
+    assert "The log holds no decision yet." in text(answer)
+    assert b"facets" not in answer.content
+
+
+def test_the_page_shows_no_more_of_a_facet_than_the_most_frequent(client: Client) -> None:
+    for ticket in fallen_back(12):
+        pipeline.confirm(ticket.pk, acting(person("agent")))
+    links = next(links for links in client.get("/audit/").context["facets"] if links.title == "Actor")
+    assert (len(links.values), links.others, links.values[0].label) == (10, 3, "sweep")
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("address", ["/audit/", "/audit/?reason=out", "/audit/?kind=override&actor=user:1"])
+def test_a_search_costs_as_many_queries_for_many_rows_as_for_few(client: Client, address: str) -> None:
+    moved(2)
+    client.get(address)
+    few = queries(client, address)
+    moved(PAGE + 5)
+    assert queries(client, address) == few
+
+
+@pytest.mark.real
+def test_the_copy_answers_and_its_rows_are_the_database_s(client: Client, copy: Elasticsearch) -> None:
+    seqs = [entry.seq for entry in moved(3)]
+    ship.ship_waiting()
+    copy.indices.refresh(index=ship.ALIAS)
     fallen_back(2)
-    client.get("/audit/")
-    few = queries(client, "/audit/")
-    scored()
-    fallen_back(70)
-    assert queries(client, "/audit/") == few
+    answer = client.get("/audit/?kind=override")
+    assert [decision.seq for decision, _ in answer.context["rows"]] == seqs[::-1]
+    assert "by Elasticsearch; the rows are read from the database." in text(answer)
+    assert "The copy is 2 entries behind" in text(answer)
+
+
+@pytest.mark.real
+def test_a_row_of_the_copy_that_the_database_lacks_is_shown_as_such(client: Client, copy: Elasticsearch) -> None:
+    (entry,) = moved()
+    document = ship.document_of(entry)
+    index = ship.index_of(entry, Shipping.objects.get(pk=1).generation)
+    with Elasticsearch(os.environ["ELASTICSEARCH_URL"]) as writer:
+        for seq, changed in ((entry.seq, {"actor": "somebody"}), (entry.seq + 1, {})):
+            writer.create(index=index, id=str(seq), document=document | changed | {"seq": seq})
+    copy.indices.refresh(index=ship.ALIAS)
+    answer = client.get("/audit/")
+    assert answer.status_code == 200
+    assert f"{entry.seq + 1} only in the copy" in text(answer)
+    assert f"/audit/decisions/{entry.seq + 1}/" not in answer.content.decode()
+    assert f"{entry.seq} copy differs: actor" in text(answer)
+
+
+@pytest.mark.real
+def test_a_search_of_the_copy_costs_as_many_queries_for_many_rows_as_for_few(
+    client: Client, copy: Elasticsearch
+) -> None:
+    counts = []
+    for number in (2, PAGE + 5):
+        moved(number)
+        ship.ship_waiting()
+        copy.indices.refresh(index=ship.ALIAS)
+        client.get("/audit/?kind=override")
+        counts.append(queries(client, "/audit/?kind=override"))
+    assert counts[0] == counts[1]

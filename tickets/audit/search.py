@@ -26,7 +26,7 @@ from tickets.audit.search_query import Found, Query
 from tickets.models import ShippingFailure
 
 PATIENCE = 2
-"""Seconds the copy has to answer in."""
+"""Seconds the copy has for each of its two searches."""
 
 _PROBLEMS: dict[type[Exception], str] = {
     ConnectionTimeout: f"It did not answer within {PATIENCE} seconds.",

@@ -45,28 +45,44 @@ _ABSENT = {"cause": "", "verdict": "", "model_name": "", "needs_check": False}
 
 
 def find(query: Query, size: int, elasticsearch: Elasticsearch, index: str = ALIAS) -> Found:
-    """One search and one query. Raises ApiError and TransportError; a shard that fails makes the whole search fail."""
-    counted_at = timezone.now()
+    """Two searches and one query. Raises ApiError and TransportError."""
+    hits = latest(query, size + 1, elasticsearch, index)
+    counted_at, counted = timezone.now(), count(query, elasticsearch, index)
+    return Found(
+        rows=_rows(hits[:size]),
+        has_older=len(hits) > size,
+        total=counted["hits"]["total"]["value"],
+        facets=[_facet(name, counted["aggregations"][name]["values"]) for name in FACETS],
+        counted_at=counted_at,
+    )
+
+
+def latest(query: Query, size: int, elasticsearch: Elasticsearch, index: str) -> list[dict[str, Any]]:
+    """Hits below query.before. Apart from counting, so that Elasticsearch reads no further than the page."""
     answer = elasticsearch.search(
+        index=index,
+        query=_all_of(_within(query) + _terms(query.chosen)),
+        sort=[{"seq": "desc"}],
+        search_after=None if query.before is None else [query.before],
+        size=size,
+        source=False,
+        docvalue_fields=["seq", *(name for name in _COLUMNS.values() if name != "at"), _AT],
+        track_total_hits=False,
+        allow_partial_search_results=False,
+    )
+    return answer["hits"]["hits"]
+
+
+def count(query: Query, elasticsearch: Elasticsearch, index: str) -> Any:
+    """The total and the facets. Without hits each shard keeps its answer until it changes, for the next pages too."""
+    return elasticsearch.search(
         index=index,
         query=_all_of(_within(query)),
         post_filter=_all_of(_terms(query.chosen)),
         aggregations={name: _aggregation(name, query) for name in FACETS},
-        sort=[{"seq": "desc"}],
-        search_after=None if query.before is None else [query.before],
-        size=size + 1,
-        source=False,
-        docvalue_fields=["seq", *(name for name in _COLUMNS.values() if name != "at"), _AT],
+        size=0,
         track_total_hits=True,
         allow_partial_search_results=False,
-    )
-    hits = answer["hits"]["hits"]
-    return Found(
-        rows=_rows(hits[:size]),
-        has_older=len(hits) > size,
-        total=answer["hits"]["total"]["value"],
-        facets=[_facet(name, answer["aggregations"][name]["values"]) for name in FACETS],
-        counted_at=counted_at,
     )
 
 
