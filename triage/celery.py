@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -19,6 +20,7 @@ def _transport_options() -> dict[str, object]:
         folder = Path(settings.VAR_DIR) / "broker"
         for name in ("messages", "control"):
             (folder / name).mkdir(parents=True, exist_ok=True)
+        _drop_half_written(folder / "control")
         messages = str(folder / "messages")
         return {
             "data_folder_in": messages,
@@ -28,6 +30,15 @@ def _transport_options() -> dict[str, object]:
         }
     # A wake that cannot be sent at once is dropped: sweep sends the next one.
     return {"socket_connect_timeout": 1, "socket_timeout": 5, "retry_on_timeout": False, "max_retries": 1}
+
+
+def _drop_half_written(folder: Path) -> None:
+    """A process that ended while it wrote here left a file that no worker can start with; it is written anew."""
+    for file in folder.glob("*.exchange"):
+        try:
+            json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            file.unlink(missing_ok=True)
 
 
 # It warns of pickled messages to a worker that runs as root, as in many containers; here messages are JSON alone.

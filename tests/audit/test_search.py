@@ -39,7 +39,9 @@ class Copy:
 
     def __init__(self, admin: Elasticsearch) -> None:
         self.admin, self.index, self.through = admin, f"triage-decisions-test-{uuid.uuid4().hex}", 0
-        admin.indices.create(index=self.index, mappings=MAPPING, settings={"number_of_shards": 3})
+        admin.indices.create(
+            index=self.index, mappings=MAPPING, settings={"number_of_shards": 3, "number_of_replicas": 0}
+        )
 
     def follow(self) -> None:
         """Takes over what the log holds beyond it."""

@@ -107,3 +107,14 @@ def test_while_the_models_server_is_away_no_ticket_is_used_up_and_readyz_says_wh
         assert site.query("SELECT cause FROM tickets_decision") == [("deadline",)]
         assert site.query("SELECT attempts, claim FROM tickets_waiting") == [(0, 0)]
         assert "gpu:8000 does not answer" in site.get("/readyz").text
+
+
+def test_a_process_that_ended_while_it_wrote_to_the_broker_keeps_no_worker_from_starting(tmp_path: Path) -> None:
+    with embedded(tmp_path / "site") as site:
+        control = site.folder / "broker" / "control"
+        control.mkdir(parents=True, exist_ok=True)
+        for name in ("score", "celery.pidbox"):
+            (control / f"{name}.exchange").touch()
+        start_all(site)
+        ticket = submit(site)
+        eventually(lambda: kinds(site, ticket) == ["scored"], "the worker starts and scores it")

@@ -44,7 +44,7 @@ def _database() -> str:
 
 
 def _broker() -> str:
-    with current_app.connection_for_write(connect_timeout=1) as broker:
+    with current_app.connection_for_write(connect_timeout=1, transport_options={"socket_timeout": 2}) as broker:
         broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
     return OK
 
