@@ -23,10 +23,11 @@ FLAGS = [
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SEED = """
 from datetime import timedelta
-from tests.browser.seed import hostile_tickets
+from tests.browser.seed import hostile_tickets, moved_with_a_long_reason
 from tickets import pipeline
 hostile_tickets()
 pipeline.score_waiting("test", timedelta(seconds=60))
+moved_with_a_long_reason()
 """
 
 

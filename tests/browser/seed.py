@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tickets import pipeline
 from tickets.flow.ingest import NewTicket
+from tickets.models import Queue, Ticket
 
 SCRIPT = '<script>document.title="broken"</script><img src=x onerror=alert(1)>'
 HOSTILE = {
@@ -30,6 +31,13 @@ def hostile_tickets() -> None:
             for name, (subject, body) in HOSTILE.items()
         ]
     )
+
+
+def moved_with_a_long_reason() -> None:
+    """A word of a person about the first ticket, as long as a reason may be."""
+    ticket = Ticket.objects.order_by("pk")[0]
+    reason = ("It was no outage but a fire drill " + "W" * 120 + " ") * 3
+    pipeline.override(ticket.pk, Queue(ticket.queue).other, pipeline.Actor("test"), reason[:500])
 
 
 def urgent_ticket(subject: str) -> int:

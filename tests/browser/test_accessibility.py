@@ -13,7 +13,15 @@ PAGES = {
     "": ["/login/", "/new/"],
     "agent": ["/", "/?q=hostile", "/?q=no+such+thing", "/tickets/1/", "/tickets/1/#move", "/tickets/151/", "/account/"],
     "ops": ["/ops/", "/ops/policies/", "/ops/policies/1/"],
-    "auditor": ["/audit/", "/audit/?ticket=1", "/audit/changes/", "/audit/decisions/6/", "/audit/decisions/1/"],
+    "auditor": [
+        "/audit/",
+        "/audit/?ticket=1",
+        "/audit/?reason=outage",
+        "/audit/?kind=override",
+        "/audit/changes/",
+        "/audit/decisions/6/",
+        "/audit/decisions/1/",
+    ],
 }
 REFUSED = {"agent": ["/ops/", "/no/such/page/", "/?show=nonsense"], "auditor": ["/audit/?ticket=x"]}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
