@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.test import Client, override_settings
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.audit.tampering import tamper
 from tests.factories import CALM, fallen_back, scored, submitted
+from tickets import pipeline
+from tickets.models.clock import microseconds
 
 pytestmark = pytest.mark.django_db
 PROXIED = {"X-Forwarded-For": "203.0.113.5"}
@@ -69,3 +77,15 @@ def test_a_scrape_costs_as_many_queries_for_many_tickets_as_for_few(django_asser
     fallen_back(30)
     with django_assert_max_num_queries(12):  # type: ignore[operator]
         Client().get("/metrics")
+
+
+def test_readyz_says_when_the_log_has_waited_for_its_signature(tmp_path: Path, settings: Any) -> None:
+    settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints.jsonl"
+    pipeline.sign_log()
+    scored()
+    assert Client().get("/readyz").json()["checks"]["checkpoints"] == "ok"
+    long_ago = microseconds(timezone.now() - timedelta(minutes=5))
+    tamper("tickets_entry", f"UPDATE tickets_entry SET at = {long_ago}")
+    assert "not_signed" in Client().get("/readyz").json()["checks"]["checkpoints"]
+    pipeline.sign_log()
+    assert Client().get("/readyz").json()["checks"]["checkpoints"] == "ok"

@@ -29,12 +29,13 @@ class LogContradicted(Exception):
 
 def is_due(now: datetime) -> bool:
     """Whether a thousand entries, or one that is a minute old, are not signed yet."""
-    signed = _signed_size()
-    head = LogHead.objects.get(pk=1).seq
-    if head - signed >= EVERY_ENTRIES:
-        return True
-    oldest = Entry.objects.filter(seq=signed + 1).values_list("at", flat=True).first()
-    return oldest is not None and oldest <= microseconds(now - EVERY)
+    return LogHead.objects.get(pk=1).seq - _signed_size() >= EVERY_ENTRIES or waits_since(now - EVERY)
+
+
+def waits_since(at: datetime) -> bool:
+    """Whether an entry from before that moment is not signed yet."""
+    oldest = Entry.objects.filter(seq=_signed_size() + 1).values_list("at", flat=True).first()
+    return oldest is not None and oldest <= microseconds(at)
 
 
 def sign(signer: Signer, now: datetime) -> Checkpoint:

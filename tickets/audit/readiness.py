@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from celery import current_app
 from django.conf import settings
 from django.db import Error, connection
 
 from tickets import presence
-from tickets.audit import ship
+from tickets.audit import checkpoints, ship
 from tickets.models import ProcessKind, ShippingFailure
+from tickets.models.clock import database_now
 
 OK = "ok"
+_SIGNED_WITHIN = timedelta(minutes=2)
 
 
 def checks() -> dict[str, str]:
@@ -23,6 +26,7 @@ def checks() -> dict[str, str]:
     return results | {
         "broker": _careful(_broker),
         "elasticsearch": _careful(_elasticsearch),
+        "checkpoints": _careful(_checkpoints),
         **_processes(),
     }
 
@@ -58,6 +62,12 @@ def _elasticsearch() -> str:
     if failures:
         return f"{failures} entries refused; see the table of shipping failures"
     return OK if behind < ship.BATCH else f"{behind} entries behind"
+
+
+def _checkpoints() -> str:
+    if checkpoints.waits_since(database_now() - _SIGNED_WITHIN):
+        return "entries have waited for their signature for minutes; sweep logs why as not_signed"
+    return OK
 
 
 def _processes() -> dict[str, str]:

@@ -19,7 +19,8 @@ from tickets.models import ProcessKind, Waiting
 from tickets.models.clock import database_now
 
 log = structlog.get_logger(__name__)
-_HEARTBEAT_EVERY = 5
+_HEARTBEAT_EVERY, _TELL_EVERY = 5, 60
+_told: dict[str, int] = {}
 
 
 class Command(BaseCommand):
@@ -52,12 +53,14 @@ def _careful_round(number: int) -> None:
     close_old_connections()
 
 
-def _sign() -> None:
-    """Tickets are decided whether or not their log can be signed."""
+def _sign(number: int) -> None:
+    """Tickets are decided whether or not their log can be signed. Why not is told once a minute."""
     try:
         pipeline.sign_if_due()
     except (checkpoints.LogContradicted, NoteRefused, OSError) as error:
-        log.warning("not_signed", error=str(error), consequence="the log grows without new checkpoints")
+        if number >= _told.get(str(error), 0):
+            _told[str(error)] = number + _TELL_EVERY
+            log.warning("not_signed", error=str(error), consequence="the log grows without new checkpoints")
 
 
 def _round(number: int) -> int:
@@ -67,7 +70,7 @@ def _round(number: int) -> int:
         decided += count
         log.warning("fell_back", count=count)
     pipeline.give_up()
-    _sign()
+    _sign(number)
     # A knock now and then even when nothing waits: it is also how a worker comes to say that it is alive.
     idle = number % _HEARTBEAT_EVERY != 0
     if not idle or Waiting.objects.filter(available_at__lte=database_now()).exists():
