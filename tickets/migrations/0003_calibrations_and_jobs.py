@@ -99,14 +99,11 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("open", "Open"), ("done", "Done"), ("failed", "Failed"), ("cancelled", "Cancelled")],
+                        choices=[("open", "Open"), ("failed", "Failed")],
                         default="open",
                         max_length=16,
                     ),
                 ),
-                ("done", models.PositiveBigIntegerField(default=0)),
-                ("total", models.PositiveBigIntegerField(default=0)),
-                ("result", models.JSONField(default=dict)),
                 ("problem", models.CharField(blank=True, max_length=500)),
                 ("actor", models.CharField(max_length=200)),
                 ("created_at", models.DateTimeField()),

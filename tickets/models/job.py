@@ -1,4 +1,4 @@
-"""Work that is asked for and done later by a worker, with progress. The row is the queue; a message only wakes."""
+"""Work that is asked for and done later by a worker. The row is the queue; a message only wakes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,19 @@ class JobKind(models.TextChoices):
 
 class JobState(models.TextChoices):
     OPEN = "open"
-    DONE = "done"
     FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 class Job(models.Model):
     """subject: what it is about, such as "decision:12"; one open job for each subject and kind. actor: who asked.
 
-    available_at, claim, attempts: as for a ticket that waits (see Waiting). done, total: progress, in its own unit.
+    available_at, claim, attempts: as for a ticket that waits (see Waiting). A job that is done is deleted: its result
+    is in the log.
     """
 
     kind = models.CharField(max_length=16, choices=JobKind)
     subject = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=JobState, default=JobState.OPEN)
-    done = models.PositiveBigIntegerField(default=0)
-    total = models.PositiveBigIntegerField(default=0)
-    result = models.JSONField(default=dict)
     problem = models.CharField(max_length=500, blank=True)
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
