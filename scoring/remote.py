@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 from scoring.batches import batches
 from scoring.calibration import Calibration
 from scoring.checkpoint import CheckpointRefused, checkpoint, weights_digest
-from scoring.conversation import Pair, pair, pairs
+from scoring.conversation import pair, pairs
 from scoring.types import Model, Request, Score, Unavailable
 from scoring.vllm import Refused, Server, Unanswered
-from scoring.worldpm import MOST_TICKET_TOKENS, WorldPM
+from scoring.worldpm import MOST_TICKET_TOKENS, WorldPM, score_of
 
 MOST_TOKENS = 16_384  # of one request: about as many as a server reads in a few seconds
 PATIENCE = 10.0  # seconds in one call of `score` after which nothing is tried again: a claim's lease is 20
@@ -80,7 +80,7 @@ class Remote:
             for batch in batches([sum(map(len, both)) for both in prompts], MOST_TOKENS):
                 rewards = self._rewards([prompt for index in batch for prompt in prompts[index]], until)
                 for index, urgent, standard in zip(batch, rewards[::2], rewards[1::2], strict=True):
-                    scores[index] = _score(asked[index], urgent, standard)
+                    scores[index] = score_of(asked[index], urgent, standard)
         return [scores[index] for index in range(len(requests))]
 
     def _rewards(self, prompts: Sequence[Sequence[int]], until: float) -> list[float]:
@@ -151,16 +151,6 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         return self.clock() < self.until
-
-
-def _score(one: Pair, urgent: float, standard: float) -> Score:
-    return Score(
-        urgent - standard,
-        tokens=len(one.ticket),
-        tokens_cut=one.tokens_cut,
-        reward_urgent=urgent,
-        reward_standard=standard,
-    )
 
 
 def _alike(some: Sequence[float], others: Sequence[float]) -> bool:

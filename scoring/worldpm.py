@@ -74,7 +74,7 @@ class WorldPM:
         scores: dict[int, Score] = {}
         for batch in alike(asked, BATCH_TOKENS[self.reward.device.type]):
             rewards = self.reward.of_pairs([asked[index] for index in batch])
-            scores |= {index: _score(asked[index], *both) for index, both in zip(batch, rewards, strict=True)}
+            scores |= {index: score_of(asked[index], *both) for index, both in zip(batch, rewards, strict=True)}
         return [scores[index] for index in range(len(requests))]
 
 
@@ -289,7 +289,8 @@ def reference_rewards(folder: Path) -> tuple[float, float]:
     return reward.of(better), reward.of(worse)
 
 
-def _score(one: Pair, urgent: float, standard: float) -> Score:
+def score_of(one: Pair, urgent: float, standard: float) -> Score:
+    """From the two rewards, wherever they were computed. Raises ValueError where they are no finite numbers."""
     margin = urgent - standard
     if margin - margin != 0.0:
         raise ValueError("the model gave a reward that is not a finite number")

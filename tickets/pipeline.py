@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error, IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from scoring.keyword import Keyword
 from scoring.types import Elsewhere, Evidence, Model, Unavailable
@@ -43,7 +43,6 @@ from tickets.models import (
     Decision,
     Entry,
     Job,
-    JobKind,
     JobState,
     Kind,
     Label,
@@ -191,7 +190,7 @@ def put_back(held: Claim, error: ScoringFailed) -> None:
 
 def explain_one(worker: str, model: Model) -> bool:
     """Explains one decision that was asked about; False when there is none. Only when nothing waits for a score."""
-    if _problem(ActivePolicy.current(), model) or not Job.objects.filter(_may_be_explained()).exists():
+    if _problem(ActivePolicy.current(), model) or not explaining.waiting(database_now()).exists():
         return False
     with transaction.atomic():
         held = explaining.claim(database_now())
@@ -424,10 +423,6 @@ def _fallback_case(ticket: Ticket, texts: dict[int, Any], found: Overdue, row: W
 
 def _milliseconds(start: datetime, end: datetime) -> int:
     return max(0, (end - start) // timedelta(milliseconds=1))
-
-
-def _may_be_explained() -> Q:
-    return Q(kind=JobKind.EXPLAIN, state=JobState.OPEN, available_at__lte=database_now())
 
 
 def _record_explanation(asked: Asked, found: Sequence[Evidence], milliseconds: int, actor: str) -> None:

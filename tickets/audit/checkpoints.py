@@ -29,13 +29,17 @@ class LogContradicted(Exception):
 
 def is_due(now: datetime) -> bool:
     """Whether a thousand entries, or one that is a minute old, are not signed yet."""
-    return LogHead.objects.get(pk=1).seq - _signed_size() >= EVERY_ENTRIES or waits_since(now - EVERY)
+    signed = _signed_size()
+    return LogHead.objects.get(pk=1).seq - signed >= EVERY_ENTRIES or _is_older(signed + 1, now - EVERY)
 
 
 def waits_since(at: datetime) -> bool:
     """Whether an entry from before that moment is not signed yet."""
-    oldest = Entry.objects.filter(seq=_signed_size() + 1).values_list("at", flat=True).first()
-    return oldest is not None and oldest <= microseconds(at)
+    return _is_older(_signed_size() + 1, at)
+
+
+def _is_older(seq: int, at: datetime) -> bool:
+    return Entry.objects.filter(seq=seq, at__lte=microseconds(at)).exists()
 
 
 def sign(signer: Signer, now: datetime) -> Checkpoint:

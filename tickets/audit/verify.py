@@ -21,24 +21,8 @@ from tickets.models.entry import DECISIONS, GENESIS
 _CHUNK = 2_000
 _DECISIONS = {kind.value for kind in DECISIONS}
 _IN_BODY = ("seq", "at", "kind", "subject", "actor")
-# In the order in which `decision_of` gives them.
-_DECISION_COLUMNS = (
-    "entry_id",
-    "at",
-    "ticket_id",
-    "input_version",
-    "kind",
-    "cause",
-    "actor",
-    "score",
-    "threshold",
-    "confidence",
-    "verdict",
-    "queue",
-    "needs_check",
-    "policy_number",
-    "model_name",
-)
+# In the order of the model, which is also that of `decision_of`.
+_DECISION_COLUMNS = tuple(column.attname for column in Decision._meta.concrete_fields)  # noqa: SLF001
 
 
 class _Row(NamedTuple):

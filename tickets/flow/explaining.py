@@ -5,7 +5,6 @@ A ticket is never kept waiting for it: a worker explains when nothing waits for 
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 
 from scoring.evidence import left_out
 from scoring.types import Evidence, Model, Request, Score
@@ -22,7 +22,8 @@ from tickets.flow.decide import MILLION, millionths
 from tickets.flow.origin import about
 from tickets.flow.record import Draft
 from tickets.flow.score import scorer
-from tickets.models import Decision, Entry, Input, Job, JobKind, JobState, Kind, Policy, Ticket
+from tickets.models import Decision, Input, Job, JobKind, JobState, Kind, Policy, Ticket
+from tickets.models.entry import bodies
 
 MOST_ATTEMPTS = 3
 
@@ -51,13 +52,15 @@ def ask(seqs: Sequence[int], actor: str, now: datetime) -> None:
     Job.objects.bulk_create(jobs, ignore_conflicts=True)
 
 
+def waiting(now: datetime) -> QuerySet[Job]:
+    """What was asked and may be worked at."""
+    return Job.objects.filter(kind=JobKind.EXPLAIN, state=JobState.OPEN, available_at__lte=now)
+
+
 def claim(now: datetime) -> tuple[Job, int] | None:
     """The oldest job that may be worked at, held until the lease runs out. Call inside a transaction."""
     skip = connection.features.has_select_for_update_skip_locked
-    jobs = Job.objects.select_for_update(skip_locked=skip).filter(
-        kind=JobKind.EXPLAIN, state=JobState.OPEN, available_at__lte=now
-    )
-    job = jobs.order_by("id").first()
+    job = waiting(now).select_for_update(skip_locked=skip).order_by("id").first()
     if job is None:
         return None
     job.claim, job.available_at, job.attempts = secrets.randbits(62) + 1, now + settings.LEASE, job.attempts + 1
@@ -67,7 +70,7 @@ def claim(now: datetime) -> tuple[Job, int] | None:
 
 def read(job: Job, token: int, model: Model) -> Asked:
     """What the decision came from. Raises CannotExplain."""
-    body = json.loads(bytes(Entry.objects.values_list("body", flat=True).get(pk=seq_of(job))))
+    body = bodies([seq_of(job)])[seq_of(job)]
     text = Input.objects.filter(ticket=body["ticket"], version=body["input"]["version"]).first()
     if text is None:
         raise CannotExplain("The text is no longer stored.")
@@ -107,6 +110,5 @@ def seq_of(job: Job) -> int:
 def explained_by(decision: Decision) -> dict[str, Any] | None:
     """The body of the latest explanation of a decision."""
     later = Decision.objects.filter(ticket_id=decision.ticket_id, kind=Kind.EXPLAINED, entry__gt=decision.seq)
-    seqs = list(later.values_list("entry", flat=True))
-    bodies = [json.loads(bytes(body)) for body in Entry.objects.filter(pk__in=seqs).values_list("body", flat=True)]
-    return next((body for body in reversed(bodies) if body["explains"] == decision.seq), None)
+    told = bodies(later.values_list("entry", flat=True))
+    return next((body for body in reversed(told.values()) if body["explains"] == decision.seq), None)

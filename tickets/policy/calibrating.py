@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,8 @@ from scoring.measures import brier, ece, log_loss
 from tickets.flow.decide import MILLION, millionths
 from tickets.flow.origin import calibration_content
 from tickets.flow.record import Draft
-from tickets.models import Calibration, Decision, Entry, Kind, Label, Queue, RegisteredModel
-from tickets.models.entry import AUTOMATIC
+from tickets.models import Calibration, Decision, Kind, Label, Queue, RegisteredModel
+from tickets.models.entry import AUTOMATIC, bodies
 
 FEWEST = {"platt": 20, "isotonic": 200}
 """Labels. A free-form map fitted on fewer follows their chance (Niculescu-Mizil and Caruana 2005)."""
@@ -51,11 +50,11 @@ def labelled_by_people(model: RegisteredModel) -> list[Labelled]:
         for decision in decisions.order_by("entry")
         if decision.input_version == labels[decision.ticket_id].input_version
     }
-    bodies = _bodies(list(of_label.values()))
+    said = bodies(of_label.values())
     return [
-        Labelled(bodies[seq]["margin"] / MILLION, labels[ticket].queue == Queue.URGENT)
+        Labelled(said[seq]["margin"] / MILLION, labels[ticket].queue == Queue.URGENT)
         for ticket, seq in of_label.items()
-        if bodies[seq]["model"]["digest"] == model.digest
+        if said[seq]["model"]["digest"] == model.digest
     ]
 
 
@@ -136,8 +135,3 @@ def _exact(figures: dict[str, Any]) -> dict[str, Any]:
         name: _exact(value) if isinstance(value, dict) else millionths(value) if isinstance(value, float) else value
         for name, value in figures.items()
     }
-
-
-def _bodies(seqs: Sequence[int]) -> dict[int, dict[str, Any]]:
-    rows = Entry.objects.filter(seq__in=seqs).values_list("seq", "body")
-    return {seq: json.loads(bytes(body)) for seq, body in rows}
