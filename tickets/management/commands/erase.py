@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tickets import pipeline
-from tickets.api.serializers import ReasonIn
 from tickets.flow.erase import NobodyStored, ReasonNamesPerson, find, stored_about
+from tickets.management import reasons
 
 
 class Command(BaseCommand):
@@ -26,15 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="erase without asking")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        given = ReasonIn(data={"reason": options["reason"]})
-        if not given.is_valid():
-            raise CommandError(f"--reason: {' '.join(given.errors['reason'])}")
+        reason = reasons.checked(options["reason"])
         try:
             stored = stored_about(find(options["email"]))
             self.stdout.write(f"Person {stored.person}: {_told(stored.counts)}.")
             if not options["yes"]:
                 self._ask()
-            entry = pipeline.erase(options["email"], pipeline.Actor("command"), given.validated_data["reason"])
+            entry = pipeline.erase(options["email"], pipeline.Actor("command"), reason)
         except (NobodyStored, ReasonNamesPerson) as error:
             raise CommandError(str(error)) from error
         content = json.loads(bytes(entry.body))

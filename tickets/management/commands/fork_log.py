@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tickets import pipeline
-from tickets.api.serializers import ReasonIn
 from tickets.audit.checkpoints import contradiction
+from tickets.management import reasons
 
 
 class Command(BaseCommand):
@@ -23,14 +23,13 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why, for the log")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        given = ReasonIn(data={"reason": options["reason"]})
-        name = options["name"].strip()
-        if not given.is_valid() or not name.isprintable() or not 0 < len(name) <= 60:  # noqa: PLR2004
-            raise CommandError("Give a name of 1 to 60 printable characters and a reason of at most 500.")
+        reason, name = reasons.checked(options["reason"]), options["name"].strip()
+        if not name.isprintable() or not 0 < len(name) <= 60:  # noqa: PLR2004
+            raise CommandError("Give a name of 1 to 60 printable characters.")
         lost = contradiction()
         if lost is None:
             raise CommandError("The log agrees with the checkpoints this host signed: there is nothing to fork from.")
-        entry = pipeline.fork_log(name, lost, pipeline.Actor("command"), given.validated_data["reason"])
+        entry = pipeline.fork_log(name, lost, pipeline.Actor("command"), reason)
         before = settings.CHECKPOINTS_FILE.with_name(f"checkpoints.before-{entry.seq}.jsonl")
         settings.CHECKPOINTS_FILE.rename(before)
         self.stdout.write(f"Fork {name} begins at entry {entry.seq}; the checkpoints before it are in {before}.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from tickets import pipeline
-from tickets.api.serializers import ReasonIn
 from tickets.first_rows import register
 from tickets.flow.score import scorer_class
+from tickets.management import reasons
 from tickets.models import ActivePolicy
 from tickets.policy.versions import is_carried, like
 
@@ -23,10 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why, for the log")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        given = ReasonIn(data={"reason": options["reason"]})
-        if not given.is_valid():
-            raise CommandError(f"--reason: {' '.join(given.errors['reason'])}")
-        reason = given.validated_data["reason"]
+        reason = reasons.checked(options["reason"])
         scorer = scorer_class()
         active = ActivePolicy.current()
         if is_carried(active, scorer.identity()):
