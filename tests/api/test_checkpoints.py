@@ -12,8 +12,8 @@ from django.utils import timezone
 from tests.api.client import Caller
 from tests.factories import person, scored
 from tests.web.test_pages import logged_in
-from tickets import pipeline
 from tickets.audit import checkpoints, keys, notes
+from tickets.models import SigningKey
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/audit/checkpoints.json"
@@ -22,7 +22,7 @@ ADDRESS = "/audit/checkpoints.json"
 @pytest.fixture(autouse=True)
 def two_checkpoints(tmp_path: Path, settings: Any) -> None:
     settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints"
-    pipeline.SigningKey.objects.create(verifier_key=keys.signer().verifier_key, since=timezone.now())
+    SigningKey.objects.create(verifier_key=keys.signer().verifier_key, since=timezone.now())
     for _ in range(2):
         scored()
         checkpoints.sign(keys.signer(), timezone.now())

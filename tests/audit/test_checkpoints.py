@@ -36,9 +36,7 @@ def sign() -> notes.Checkpoint:
     """A checkpoint of the log as it is now, whether or not one is due."""
     pipeline.sign_if_due()
     made = checkpoints.sign(keys.signer(), timezone.now())
-    pipeline.SigningKey.objects.get_or_create(
-        verifier_key=keys.signer().verifier_key, defaults={"since": timezone.now()}
-    )
+    SigningKey.objects.get_or_create(verifier_key=keys.signer().verifier_key, defaults={"since": timezone.now()})
     return notes.parse(made.note)[0]
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.test import override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -38,6 +38,7 @@ from tickets.models import (
     Waiting,
 )
 from tickets.pipeline import Actor
+from tickets.pipeline.explaining import record_explanation
 from tickets.web.figures import figures
 
 pytestmark = pytest.mark.django_db
@@ -294,13 +295,13 @@ class TestUnderWay:
         decide_by(review_band=0)
         ticket = scored(URGENT, **PERSON)
         pipeline.ask_for_explanation(ticket.pk, BY)
-        with pipeline.transaction.atomic():
+        with transaction.atomic():
             claimed = explaining.claim(timezone.now())
         assert claimed
         asked = explaining.read(*claimed, score.scorer().model)
         found, milliseconds = explaining.explain(asked)
         erase()
-        pipeline._record_explanation(asked, found, milliseconds, "worker:test")
+        record_explanation(asked, found, milliseconds, "worker:test")
         assert not Entry.objects.filter(kind=Kind.EXPLAINED).exists()
         assert tables_with(WORDS) == set()
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from tests.factories import CALM, SOON, URGENT, acting, decide_by, fallen_back, person, scored, submitted
@@ -16,6 +17,7 @@ from tickets.audit.verify import verify
 from tickets.flow import explaining, score
 from tickets.flow.review import ReviewRefused
 from tickets.models import Decision, Entry, Input, Job, JobState, Kind, Label, Queue, Ticket, Waiting
+from tickets.pipeline.explaining import record_explanation
 
 pytestmark = pytest.mark.django_db
 TEXT = "I hope you are well. No customer can pay since nine o'clock, all cards fail. Kind regards, Ann"
@@ -138,7 +140,7 @@ class TestFailing:
 
     def test_a_worker_that_died_with_it_loses_nothing(self, asked: Ticket) -> None:
         model = score.scorer().model
-        with pipeline.transaction.atomic():
+        with transaction.atomic():
             held = explaining.claim(timezone.now())
         assert held
         assert not pipeline.explain_one("other", model)
@@ -146,7 +148,7 @@ class TestFailing:
         assert pipeline.explain_one("other", model)
         assert len(told(asked)) == 1
         late = explaining.read(*held, model)
-        pipeline._record_explanation(late, (), 0, "worker:late")
+        record_explanation(late, (), 0, "worker:late")
         assert len(told(asked)) == 1
 
     def test_a_model_that_fails_is_asked_three_times(self, asked: Ticket, monkeypatch: pytest.MonkeyPatch) -> None:

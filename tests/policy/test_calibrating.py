@@ -10,6 +10,7 @@ import pytest
 from scoring.calibration import UNCALIBRATED
 from tests.factories import CALM, URGENT, acting, person, scored, submitted
 from tickets import pipeline
+from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Calibration, Entry, Kind, Queue, RegisteredModel
 from tickets.policy.calibrating import Labelled, Method, TooFewLabels, data_digest, labelled_by_people
 from tickets.policy.versions import CalibrationOfAnotherModel, is_carried, like
@@ -128,4 +129,4 @@ class TestDeciding:
         before = ActivePolicy.current()
         pipeline.calibrate(drawn(100), active_model(), Method.PLATT, BY)
         assert ActivePolicy.current() == before
-        assert is_carried(before, pipeline.scoring_step.scorer().model)
+        assert is_carried(before, scorer().model)

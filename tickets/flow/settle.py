@@ -32,6 +32,11 @@ def held_tickets(rows: Sequence[int]) -> dict[int, Ticket]:
     return {ticket.pk: ticket for ticket in tickets}
 
 
+def held_ticket(ticket_id: int) -> Ticket:
+    """One ticket, locked. Raises Ticket.DoesNotExist."""
+    return Ticket.objects.select_for_update(of=("self",)).get(pk=ticket_id)
+
+
 def latest_inputs(tickets: Mapping[int, Ticket]) -> dict[int, Input]:
     rows = Input.objects.filter(ticket__in=tickets.keys())
     return {row.ticket_id: row for row in rows if row.version == tickets[row.ticket_id].input_version}

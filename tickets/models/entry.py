@@ -34,11 +34,21 @@ class Kind(models.TextChoices):
     AUDIT_OPENED = "audit_opened"
     SIGNING_KEY_ADDED = "signing_key_added"
     FORKED = "forked"
+    VERIFIED = "verified"
+    ARCHIVED = "archived"
+    HELD = "held"
+    RELEASED = "released"
+    EVALUATED = "evaluated"
+    MOVED = "moved"
 
 
 AUTOMATIC = (Kind.SCORED, Kind.FALLBACK, Kind.RESCORED)
 BY_PERSON = (Kind.OVERRIDE, Kind.CONFIRMED)
 DECISIONS = (*AUTOMATIC, *BY_PERSON, Kind.UNDONE, Kind.EXPLAINED)
+
+
+BY_SOMEBODY = models.Q(actor__startswith="user:") | models.Q(actor__startswith="key:")
+"""Entries of a person or of a program with a key of its own; a query must name it for its index to serve."""
 
 
 class Entry(models.Model):
@@ -55,6 +65,10 @@ class Entry(models.Model):
 
     class Meta:
         ordering = ["seq"]
+        indexes = [
+            # What a person or a key did: few beside what workers do.
+            models.Index(fields=["actor", "seq"], name="entry_of_person", condition=BY_SOMEBODY),
+        ]
         verbose_name_plural = "entries"
 
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 class JobKind(models.TextChoices):
     EXPLAIN = "explain"
+    VERIFY = "verify"
 
 
 class JobState(models.TextChoices):
@@ -17,6 +18,7 @@ class JobState(models.TextChoices):
 
 class Job(models.Model):
     """subject: what it is about, such as "decision:12"; one open job for each subject and kind. actor: who asked.
+    progress, total: how far it is, in steps of its own; total is 0 while nobody knows. Cancelling is deleting the row.
 
     available_at, claim, attempts: as for a ticket that waits (see Waiting). A job that is done is deleted: its result
     is in the log.
@@ -32,6 +34,8 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True)
     claim = models.BigIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
+    progress = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
