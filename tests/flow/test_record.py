@@ -17,7 +17,7 @@ from tickets.models import Decision, Entry, Kind, LogHead, Policy, Reason
 from tickets.models.clock import microseconds
 
 values = st.recursive(
-    st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    st.integers(-(2**63), 2**64 - 1) | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=20,
 )
@@ -29,6 +29,7 @@ def test_a_body_reads_back_as_it_was_and_writes_the_same_bytes_again(body: dict[
     written = canonical.encode(body)
     assert json.loads(written) == body
     assert canonical.encode(dict(reversed(json.loads(written).items()))) == written
+    assert json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() == written
 
 
 @pytest.mark.parametrize("inexact", [0.7, True, None, [1, [2.0]], {"a": {"b": False}}, b"bytes", float("nan")])

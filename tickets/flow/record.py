@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tickets.flow.canonical import SCHEMA, chain_hash, encode
+from tickets.flow.canonical import SCHEMA, chain_hash, decode, encode
 from tickets.models import Decision, Entry, Kind, LogHead, Reason
 from tickets.models.clock import database_now, microseconds, moment
 from tickets.models.entry import DECISIONS
@@ -44,7 +43,7 @@ def record(drafts: Sequence[Draft]) -> list[Entry]:
     if reasons:
         Reason.objects.bulk_create(reasons)
     Decision.objects.bulk_create(
-        Decision(**decision_of(json.loads(bytes(entry.body)))) for entry in entries if entry.kind in DECISIONS
+        Decision(**decision_of(decode(entry.body))) for entry in entries if entry.kind in DECISIONS
     )
     head.save()
     return entries
