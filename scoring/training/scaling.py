@@ -22,7 +22,7 @@ from scoring.training.data import Example
 from scoring.training.evaluate import predictions
 from scoring.training.learning import margins
 from scoring.training.power_law import Law, fit, published
-from scoring.training.train_compact import HELD_OUT, SETTINGS, Run, add_sources, base_of
+from scoring.training.train_compact import HELD_OUT, OF_SUITES, SETTINGS, Run, add_sources, base_of
 
 SIZES = (150, 300, 600, 1_200, 2_400)
 LAYERS = 2
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     arguments = parser.parse_args()
     everything = data.tickets(arguments.tickets)
-    learned = [example for example in everything if example.trade not in HELD_OUT]
+    learned = [example for example in everything if example.trade not in {*HELD_OUT, *OF_SUITES}]
     unseen = [example for example in everything if example.trade in HELD_OUT]
     start, points = base_of(arguments, LAYERS), []
     for part in nested(learned, arguments.sizes, SETTINGS.seed):

@@ -43,7 +43,7 @@ def record(drafts: Sequence[Draft]) -> list[Entry]:
     if reasons:
         Reason.objects.bulk_create(reasons)
     Decision.objects.bulk_create(
-        Decision(**decision_of(decode(entry.body))) for entry in entries if entry.kind in DECISIONS
+        Decision(**decision_of(decode(bytes(entry.body)))) for entry in entries if entry.kind in DECISIONS
     )
     head.save()
     return entries
