@@ -1,4 +1,4 @@
-"""manage.py evaluate: how good the policy is on labelled tickets, and how the rules do on the same ones."""
+"""manage.py evaluate: how good the policy is on labelled tickets and the suites, and the rules on the same ones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from scoring.suites.words import ATTRIBUTES, SHARES
 from tests.commands.running import output_of
 from tests.factories import CALM, URGENT, acting, decide_by, person, scored
 from tickets import pipeline
-from tickets.models import Entry, Queue
+from tickets.models import Entry, Evaluation, Kind, Queue
 
 pytestmark = pytest.mark.django_db
 GERMAN = "Seit neun Uhr kann niemand mehr mit Karte zahlen, alle Kassen stehen."
@@ -102,19 +103,87 @@ def test_labels_are_what_people_said_and_two_of_them_are_compared() -> None:
     assert low < found["people"]["agreement_88"][1] < found["people"]["agreement_88"][2] < high
 
 
+def asks_for_nothing_else(page: str) -> bool:
+    return not any(outside in page for outside in ("<script", "src=", "href=", "@import", "url("))
+
+
 def test_the_report_is_one_file_that_asks_for_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -> None:
     rows = [row | {"region": "<script>alert(1)</script>"} for row in mixed(20)]
     output_of("evaluate", write(tmp_path, rows), "--html", str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "&lt;script&gt;" in page
-    for outside in ("<script", "src=", "href=", "@import", "url("):
-        assert outside not in page
+    assert asks_for_nothing_else(page)
 
 
-def test_nothing_is_stored(tmp_path: Path) -> None:
+def test_the_report_draws_four_plots_and_a_line_for_each_group(tmp_path: Path) -> None:
+    output_of("evaluate", write(tmp_path, mixed(60)), "--html", str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") == 4
+    assert page.count("<polyline") == 4
+    groups = told(write(tmp_path, mixed(60)))["groups"]
+    assert page.count('class="strip"') == sum(len(one) for one in groups.values())
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+def test_a_report_of_tickets_of_one_queue_alone_can_be_drawn(tmp_path: Path, urgent: bool) -> None:
+    file = write(tmp_path, [{"body": CALM, "urgent": urgent}])
+    output_of("evaluate", file, "--html", str(tmp_path / "report.html"))
+    assert (tmp_path / "report.html").stat().st_size > 0
+
+
+def test_the_suites_are_told_as_a_table_and_as_one_file_and_nothing_is_stored(tmp_path: Path) -> None:
+    before = Entry.objects.count()
+    printed = output_of("evaluate", "suites", "--html", str(tmp_path / "suites.html"))
+    page = (tmp_path / "suites.html").read_text(encoding="utf-8")
+    for words in (*SHARES.values(), *ATTRIBUTES.values()):
+        assert words in printed
+        assert words in page
+    assert asks_for_nothing_else(page)
+    assert Entry.objects.count() == before
+
+
+def test_the_suites_are_judged_whole() -> None:
+    with pytest.raises(CommandError, match="--sample"):
+        call_command("evaluate", "suites", "--sample", "10")
+
+
+def test_nothing_is_stored_unasked(tmp_path: Path) -> None:
     before = Entry.objects.count()
     output_of("evaluate", write(tmp_path, mixed(10)))
     assert Entry.objects.count() == before
+    assert not Evaluation.objects.exists()
+
+
+def test_what_is_stored_is_what_was_printed_and_the_entry_is_named(tmp_path: Path) -> None:
+    pipeline.confirm(scored(URGENT).pk, acting(person("agent")))
+    for source in ("suites", "labels", write(tmp_path, mixed(10))):
+        printed = told(source, "--store")
+        kept = Evaluation.objects.get(seq=printed.pop("entry"))
+        assert kept.figures == printed
+        assert kept.source == (Path(source).name if "/" in source else source)
+        assert kept.data_digest == printed["data_digest"]
+        assert Entry.objects.get(pk=kept.seq).kind == Kind.EVALUATED
+    assert "/ops/models/" in output_of("evaluate", "labels", "--store")
+
+
+def test_a_file_cannot_pass_for_what_people_said(tmp_path: Path) -> None:
+    file = tmp_path / "labels"
+    file.write_text(json.dumps({"body": CALM, "urgent": False}), encoding="utf-8")
+    output_of("evaluate", str(file), "--store")
+    assert Evaluation.objects.get().source == "./labels"
+
+
+def test_names_of_groups_that_a_database_could_not_hold_are_cleaned_and_cut(tmp_path: Path) -> None:
+    rows = [mixed(1)[0] | {"region": region} for region in ("\x00north\ud800", "x" * 5_000, "\x00")]
+    output_of("evaluate", write(tmp_path, rows), "--store")
+    assert set(Evaluation.objects.get().figures["groups"]["region"]) == {"north", "x" * 100}
+
+
+def test_of_very_many_groups_the_largest_are_told(tmp_path: Path) -> None:
+    rows = [row | {"region": f"region {n}"} for n, row in enumerate(mixed(300))]
+    found = told(write(tmp_path, [*rows, *({"body": CALM, "urgent": False, "region": "large"},) * 2]))
+    assert len(found["groups"]["region"]) == 200
+    assert "large" in found["groups"]["region"]
 
 
 def test_without_labels_it_says_what_to_do() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,22 +14,29 @@ from scoring.types import Request, Scorer
 from tickets.flow.decide import MILLION, decide
 from tickets.flow.origin import fallback_values, values_of
 from tickets.models import Input, Label, Policy, Queue
+from tickets.policy.measured import Measured
 
 STRATA = {"technical": 0.7, "open": 0.2, "controversial": 0.1}
 """The shares of a stratified sample, by the member `stratum` of a line."""
 GROUPS = ("language", "region", "channel", "length", "stratum")
 _LENGTHS = ((200, "to 200"), (1_000, "to 1,000"), (4_000, "to 4,000"))
+_MAIN = ("tickets", "urgent", "accuracy", "accuracy_rules", "auc", "queues", "ece", "brier", "log_loss")
+_MOST_GROUPS = 200
 _BATCH = 64
 _PLACES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A text and the queue it belongs in. about: language, region, channel ... as far as they are known."""
+    """A text and the queue it belongs in. about: language, region, channel ... as far as they are known.
+
+    digest: that of an input, which its nonce protects; empty for texts from elsewhere.
+    """
 
     text: str
     urgent: bool
     about: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +61,11 @@ class Outcome:
 def labelled_by_people() -> list[Case]:
     """What people said last of each ticket, with the text they said it about."""
     labels = {label.ticket_id: label for label in _human_labels().select_related("ticket__requester")}
-    texts = {(row.ticket_id, row.version): row.text for row in Input.objects.filter(ticket__in=labels)}
+    inputs = {(row.ticket_id, row.version): row for row in Input.objects.filter(ticket__in=labels)}
     return [
-        Case(texts[place], label.queue == Queue.URGENT, _about(label))
+        Case(found.text, label.queue == Queue.URGENT, _about(label), found.digest)
         for label in labels.values()
-        if (place := (label.ticket_id, label.input_version)) in texts
+        if (found := inputs.get((label.ticket_id, label.input_version)))
     ]
 
 
@@ -94,7 +102,7 @@ def judge(
 
 
 def report(outcomes: Sequence[Outcome], policy: Policy) -> dict[str, Any]:
-    """Every figure; shares with their 95 % intervals as [share, lower, upper]."""
+    """Every figure; shares with their 95 % intervals as [share, lower, upper]. Of each kind the 200 largest groups."""
     scores, labels = [one.score for one in outcomes], [one.case.urgent for one in outcomes]
     return {
         "policy": policy.number,
@@ -114,6 +122,21 @@ def report(outcomes: Sequence[Outcome], policy: Policy) -> dict[str, Any]:
         "calibration_table": _calibration_table(outcomes),
         "groups": {name: groups for name in GROUPS if (groups := _by(outcomes, name))},
     }
+
+
+def data_digest(cases: Iterable[Case]) -> str:
+    """SHA-256 in hex over the sorted lines "digest, 0 or 1"; digest: of the input, or SHA-256 of the text."""
+    lines = sorted(
+        f"{one.digest or hashlib.sha256(one.text.encode()).hexdigest()} {int(one.urgent)}\n" for one in cases
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def measured(source: str, outcomes: Sequence[Outcome], policy: Policy) -> Measured:
+    """What `report` says of a source, with how far people agree, ready to be kept."""
+    digest = data_digest(one.case for one in outcomes)
+    found = report(outcomes, policy) | {"data_digest": digest, "people": agreement()}
+    return Measured(source, digest, policy, found, {name: found[name] for name in _MAIN})
 
 
 def agreement() -> dict[str, Any]:
@@ -183,10 +206,11 @@ def _by(outcomes: Sequence[Outcome], name: str) -> dict[str, Any]:
         value = _length(one.case.text) if name == "length" else one.case.about.get(name)
         if value:
             groups.setdefault(value, []).append(one)
+    largest = dict(sorted(groups.items(), key=lambda group: -len(group[1]))[:_MOST_GROUPS])
     return {
         value: {"tickets": len(members), "missed": _missed(members), "false_alarms": _false_alarms(members)}
         | _compared(members)
-        for value, members in sorted(groups.items())
+        for value, members in sorted(largest.items())
     }
 
 

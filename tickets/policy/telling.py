@@ -1,0 +1,32 @@
+"""What was measured on labelled tickets, as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+Row = dict[str, str]
+
+
+def labelled_in_words(found: dict[str, Any]) -> Iterator[Row]:
+    """name, value and interval of the main figures of `evaluating.report`."""
+    points = found["points_over_rules"]
+    yield _row("accuracy", found["accuracy"])
+    yield _row("keyword rules", found["accuracy_rules"])
+    yield {
+        "name": "difference",
+        "value": f"{points[0]:+.1f} points",
+        "interval": f"{points[1]:+.1f} to {points[2]:+.1f}",
+    }
+    for queue, figures in found["queues"].items():
+        for name, value in figures.items():
+            yield _row(f"{queue}, {name}", value)
+    yield {"name": "AUC", "value": f"{found['auc']:.3f}", "interval": f"keyword rules {found['auc_rules']:.3f}"}
+
+
+def _row(name: str, share: Sequence[float]) -> Row:
+    return {
+        "name": name,
+        "value": f"{100 * share[0]:.1f} %",
+        "interval": f"{100 * share[1]:.1f} to {100 * share[2]:.1f}",
+    }
