@@ -123,6 +123,7 @@ class TicketOut(serializers.Serializer):
     needs_check = serializers.BooleanField()
     decided_by = serializers.CharField(allow_blank=True)
     decision = DecisionDetailOut(allow_null=True)
+    decision_archived = serializers.BooleanField()
 
 
 class DecisionOut(serializers.ModelSerializer):
@@ -240,6 +241,7 @@ def ticket_out(ticket: Ticket, explanation: Explanation | None) -> dict[str, Any
         | {"queue": ticket.queue or None}
         | {name: getattr(ticket, name) for name in plain}
         | {"decision": _decision_detail(explanation) if explanation else None}
+        | {"decision_archived": ticket.decision_id is not None and explanation is None}
     )
 
 

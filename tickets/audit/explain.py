@@ -49,10 +49,10 @@ class Explanation:
 
 
 def explain(ticket: Ticket) -> Explanation | None:
-    """None while the ticket waits. At most six queries."""
-    if ticket.decision_id is None:
+    """None while the ticket waits, and where its latest decision was archived. At most six queries."""
+    latest = Decision.objects.filter(pk=ticket.decision_id).first() if ticket.decision_id else None
+    if latest is None:
         return None
-    latest = Decision.objects.get(pk=ticket.decision_id)
     scored = latest if latest.is_automatic else _latest_automatic(ticket)
     body = body_of(scored.seq) if scored else {}
     told = explained_by(scored) if scored else None

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -83,6 +84,7 @@ def export(
             digest.update(raw)
             first, last, count = first or line["seq"], line["seq"], count + 1
             progress(count)
+        _to_disk(file)
     if not count:
         raise NothingToExport("No entry matches.")
     manifest = {
@@ -101,6 +103,7 @@ def export(
     }
     _sign(folder, encode(manifest), signer)
     shutil.copyfile(verify_export.__file__, folder / "verify_export.py")
+    _names_to_disk(folder)
     return manifest
 
 
@@ -139,7 +142,23 @@ def _keys() -> list[str]:
 
 
 def _sign(folder: Path, manifest: bytes, signer: Signer) -> None:
-    (folder / "manifest.json").write_bytes(manifest)
     text = f"{FORMAT}\n{hashlib.sha256(manifest).hexdigest()}\n"
     note = notes.sign_text(text, signer.name, signer.private_key)
-    (folder / "manifest.sig").write_text(note, encoding="utf-8")
+    for name, content in (("manifest.json", manifest), ("manifest.sig", note.encode())):
+        with (folder / name).open("wb") as file:
+            file.write(content)
+            _to_disk(file)
+
+
+def _to_disk(file: BinaryIO) -> None:
+    """What is exported may be about to leave the database."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _names_to_disk(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tickets.audit import merkle
 
 
@@ -12,12 +14,28 @@ class Frontier:
         self.size = 0
         self._subtrees: list[bytes] = []  # largest first
 
+    @classmethod
+    def from_tiles(cls, tiles: Iterable[bytes]) -> Frontier:
+        """The tree of the first 1,024 leaves for each tile, from the roots of its tiles."""
+        frontier = cls()
+        for tile in tiles:
+            frontier.append_tile(tile)
+        return frontier
+
     def append(self, node: bytes) -> None:
-        place = self.size
+        self._append(node, 1)
+
+    def append_tile(self, node: bytes) -> None:
+        """The root of the next 1,024 leaves. Call while the size is a multiple of that."""
+        self._append(node, merkle.TILE)
+
+    def _append(self, node: bytes, leaves: int) -> None:
+        """A complete subtree of so many leaves: a power of two that divides the size."""
+        place = self.size // leaves
         while place & 1:
             node, place = merkle.parent(self._subtrees.pop(), node), place >> 1
         self._subtrees.append(node)
-        self.size += 1
+        self.size += leaves
 
     def root(self) -> bytes:
         if not self._subtrees:

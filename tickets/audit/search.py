@@ -7,36 +7,15 @@ entry, and erasing a person deletes it; the copy's writer can only add, so what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
-import structlog
 from django.conf import settings
-from elasticsearch import (
-    ApiError,
-    AuthenticationException,
-    AuthorizationException,
-    ConnectionTimeout,
-    Elasticsearch,
-    NotFoundError,
-    TransportError,
-)
 
-from tickets.audit import search_database, search_elasticsearch, ship
+from tickets.audit import copy_reader, search_database, search_elasticsearch, ship
 from tickets.audit.search_query import Found, Query
 from tickets.models import ShippingFailure
 
 PATIENCE = 2
 """Seconds the copy has for each of its two searches."""
-
-_PROBLEMS: dict[type[Exception], str] = {
-    ConnectionTimeout: f"It did not answer within {PATIENCE} seconds.",
-    NotFoundError: "It holds no copy of the log yet.",
-    AuthenticationException: "It refused the reader's name or password.",
-    AuthorizationException: "It refused the reader.",
-    ValueError: "ELASTICSEARCH_READER_URL is no URL.",
-}
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +41,7 @@ def search(query: Query, size: int, index: str = ship.ALIAS) -> Answer:
     if not settings.ELASTICSEARCH_READER_URL or query.reason:
         return Answer(search_database.find(query, size))
     try:
-        found = search_elasticsearch.find(query, size, _reader(settings.ELASTICSEARCH_READER_URL), index)
-    except (ApiError, TransportError, ValueError) as error:
-        problem = _PROBLEMS.get(type(error), "It could not be reached or failed; the log of the web process has more.")
-        # The message of a ValueError repeats the URL, password and all.
-        detail = "" if isinstance(error, ValueError) else str(error)[:300]
-        log.warning("search_fell_back", problem=problem, error=detail, consequence="the database answers")
-        return Answer(search_database.find(query, size), problem=problem)
+        found = search_elasticsearch.find(query, size, copy_reader.reader(PATIENCE), index)
+    except copy_reader.FAILURES as error:
+        return Answer(search_database.find(query, size), problem=copy_reader.problem_of(error, PATIENCE))
     return Answer(found, ship.unshipped(), ShippingFailure.objects.count())
-
-
-@cache
-def _reader(url: str) -> Elasticsearch:
-    """One for each process: its connections are used again."""
-    return ship.client(url).options(request_timeout=PATIENCE)

@@ -15,6 +15,7 @@ from typing import Any
 from django.utils import timezone
 from elasticsearch import Elasticsearch
 
+from tickets.audit.archive import archived_through
 from tickets.audit.search_query import FACETS, SHOWN, Facet, Found, Query, Row
 from tickets.audit.ship import ALIAS
 from tickets.models import Decision
@@ -91,6 +92,8 @@ def _within(query: Query) -> list[dict[str, Any]]:
     exact = {"ticket": query.ticket, "verdict": query.verdict, "needs_check": query.needs_check}
     return [
         {"terms": {"kind": [kind.value for kind in DECISIONS]}},
+        # What was archived is not read from here any more, though its index may stay for the rest of the month.
+        *_range("seq", gt=archived_through() or None),
         *_terms({name: value for name, value in exact.items() if value}),
         *_range("score", gte=query.score_min, lte=query.score_max),
         *_range("at", gte=_bounded(query.since), lt=_bounded(query.until)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -12,7 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from tickets.models import Entry, Shipping, ShippingFailure
+from tickets.audit.notes import NoteRefused
+from tickets.audit.publish import publish_batch
+from tickets.models import Archive, Entry, Shipping, ShippingFailure
 from tickets.models.clock import moment
 
 ALIAS = "triage-decisions"
@@ -28,17 +30,26 @@ def client(url: str) -> Elasticsearch:
 
 
 def ship_waiting() -> int:
-    """Ships batch after batch until the copy has everything. Stops quietly where Elasticsearch cannot be reached."""
+    """Ships batch after batch until the copy has every entry, and then every checkpoint; returns how many entries.
+
+    Stops quietly where Elasticsearch cannot be reached or refuses.
+    """
     if not settings.ELASTICSEARCH_URL:
         return 0
-    shipped = 0
-    try:
-        with client(settings.ELASTICSEARCH_URL) as elasticsearch:
-            while count := ship_batch(elasticsearch):
-                shipped += count
-    except (ApiError, TransportError) as error:
-        log.warning("shipping_paused", error=str(error)[:300], consequence="sweep will try again")
+    with client(settings.ELASTICSEARCH_URL) as elasticsearch:
+        shipped = _until_done(ship_batch, elasticsearch)
+        _until_done(publish_batch, elasticsearch)
     return shipped
+
+
+def _until_done(batch: Callable[[Elasticsearch], int], elasticsearch: Elasticsearch) -> int:
+    done = 0
+    try:
+        while count := batch(elasticsearch):
+            done += count
+    except (ApiError, TransportError, NoteRefused) as error:
+        log.warning("shipping_paused", error=str(error)[:300], consequence="sweep will try again")
+    return done
 
 
 def ship_batch(elasticsearch: Elasticsearch) -> int:
@@ -70,9 +81,10 @@ def ship_batch(elasticsearch: Elasticsearch) -> int:
 
 
 def unshipped() -> int:
-    """How many entries the copy lacks."""
+    """How many entries the copy lacks that are here."""
     last = Entry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
-    return last - Shipping.objects.get(pk=1).shipped_through
+    archive = Archive.latest()
+    return last - max(Shipping.objects.get(pk=1).shipped_through, archive.through if archive else 0)
 
 
 def index_of(entry: Entry, generation: int) -> str:
@@ -102,7 +114,7 @@ def document_of(entry: Entry) -> dict[str, Any]:
 
 
 def _typed(body: dict[str, Any]) -> dict[str, Any]:
-    milliseconds = body.get("milliseconds", {})
+    milliseconds, judged = body.get("milliseconds", {}), body.get("judges", {})
     return {name: body.get(name) for name in ("ticket", "score", "threshold", "confidence", "verdict", "queue")} | {
         "previous_queue": body.get("previous_queue"),
         "cause": body.get("cause"),
@@ -112,6 +124,10 @@ def _typed(body: dict[str, Any]) -> dict[str, Any]:
         "input_version": body["input"]["version"] if "input" in body else None,
         "milliseconds_total": milliseconds.get("total"),
         "milliseconds_score": milliseconds.get("score"),
+        "judged_seq": judged.get("seq"),
+        "judged_at": moment(judged["at"]).isoformat() if judged else None,
+        "judged_model": judged.get("model"),
+        "judged_verdict": judged.get("verdict"),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tickets.audit import merkle, notes
+from tickets.audit.archived import ArchiveWrong, archived
 from tickets.audit.frontier import Frontier
 from tickets.audit.keys import public_keys
 from tickets.flow.canonical import chain_hash
@@ -51,6 +52,8 @@ class Report:
     """entries: how many were right before the fault, or in all; head: the hash of the last right one.
 
     checkpoints: how many signed ones agreed. forks: what the log says of itself: a backup that was gone on from.
+    archived: entries up to there are in archives and were passed over, as were so many checkpoints in `passed`.
+    root: of the tree up to the last right entry, in hex; empty where the walk began within the log.
     """
 
     entries: int
@@ -58,17 +61,22 @@ class Report:
     fault: Fault | None = None
     checkpoints: int = 0
     forks: tuple[str, ...] = ()
+    archived: int = 0
+    passed: int = 0
+    root: str = ""
 
 
 @dataclass
 class _Walk:
-    """seq, at, hash: of the last right entry. tree: from entry 1 on, or not at all."""
+    """seq, at, hash: of the last right entry. tree: from entry 1 on, or not at all. archived: passed over."""
 
     seq: int
     at: int
     hash: str
     tree: Frontier | None
     agreed: int = 0
+    archived: int = 0
+    passed: int = 0
     forks: list[str] = field(default_factory=list)
 
 
@@ -85,12 +93,17 @@ def verify(
 ) -> Report:
     """Checks chain, order, columns, derived decisions and checkpoints of entries `first` to `last` (None: the end).
 
-    against: signed notes that were kept elsewhere. keys: whose signatures count; else all that the database knows.
+    Begins behind what was archived. against: signed notes that were kept elsewhere. keys: whose signatures count; else
+    all that the database knows.
     """
-    walk = _start(first)
+    try:
+        walk = _start(first)
+    except ArchiveWrong as wrong:
+        return Report(0, GENESIS, Fault(wrong.seq, str(wrong)))
+    first = walk.seq + 1
     try:
         known = public_keys(keys)
-        signed = _checkpoints(first, last, against, known)
+        signed = _checkpoints(walk, last, against, known)
         for rows in _chunks(first, last):
             decisions = _decisions(rows[0].seq, rows[-1].seq)
             for row in rows:
@@ -105,6 +118,10 @@ def verify(
 
 
 def _start(first: int) -> _Walk:
+    """Raises ArchiveWrong, Entry.DoesNotExist."""
+    behind = archived()
+    if behind and first <= behind.through + 1:
+        return _Walk(behind.through, behind.at, behind.head, behind.tree, archived=behind.through)
     if first <= 1:
         return _Walk(0, 0, GENESIS, Frontier())
     before = Entry.objects.get(seq=first - 1)
@@ -112,19 +129,22 @@ def _start(first: int) -> _Walk:
 
 
 def _report(walk: _Walk, first: int, fault: Fault | None) -> Report:
-    return Report(walk.seq - max(0, first - 1), walk.hash, fault, walk.agreed, tuple(walk.forks))
+    root = walk.tree.root().hex() if walk.tree else ""
+    entries = walk.seq - first + 1
+    return Report(entries, walk.hash, fault, walk.agreed, tuple(walk.forks), walk.archived, walk.passed, root)
 
 
 def _checkpoints(
-    first: int, last: int | None, against: Iterable[str], known: Mapping[str, Ed25519PublicKey]
+    walk: _Walk, last: int | None, against: Iterable[str], known: Mapping[str, Ed25519PublicKey]
 ) -> dict[int, list[notes.Checkpoint]]:
-    """Every signed checkpoint from `first` on, by size. Raises notes.NoteRefused."""
-    rows = Checkpoint.objects.filter(size__gte=first).order_by("size")
+    """Every signed checkpoint of more than the walk begins with, by size. Raises notes.NoteRefused."""
+    rows = Checkpoint.objects.filter(size__gt=walk.seq).order_by("size")
     stored = rows.filter(size__lte=last) if last is not None else rows
     found: dict[int, list[notes.Checkpoint]] = {}
     for note in [*stored.values_list("note", flat=True), *against]:
         checkpoint = notes.verify(note, known)
-        if checkpoint.size >= first and (last is None or checkpoint.size <= last):
+        walk.passed += checkpoint.size <= walk.archived
+        if checkpoint.size > walk.seq and (last is None or checkpoint.size <= last):
             found.setdefault(checkpoint.size, []).append(checkpoint)
     return found
 
@@ -171,7 +191,15 @@ def _check_place(walk: _Walk, row: _Row, raw: bytes) -> None:
     if (computed := chain_hash(walk.hash, raw)) != row.hash:
         raise _Wrong(f"hash is {row.hash}, but its bytes give {computed}")
     if row.at < walk.at:
-        raise _Wrong(f"its time {moment(row.at)} is before that of the entry before it, {moment(walk.at)}")
+        raise _Wrong(f"its time {_time(row.at)} is before that of the entry before it, {_time(walk.at)}")
+
+
+def _time(at: int) -> str:
+    """A forged one may lie beyond all calendars."""
+    try:
+        return str(moment(at))
+    except OverflowError:
+        return f"{at} microseconds"
 
 
 def _check_columns(row: _Row, body: dict[str, Any]) -> None:
@@ -208,7 +236,7 @@ def _check_decision(body: dict[str, Any], decision: tuple[Any, ...] | None) -> N
 
 def _compare(checkpoint: notes.Checkpoint, head: str, walk: _Walk) -> None:
     """The log parted from what was signed at this entry or before it, after the last checkpoint that agreed."""
-    signed = f"the checkpoint of {checkpoint.size} entries, signed for {moment(checkpoint.at)},"
+    signed = f"the checkpoint of {checkpoint.size} entries, signed for {_time(checkpoint.at)},"
     if checkpoint.head != head:
         raise _Wrong(f"{signed} has the head {checkpoint.head}, and the log has {head}: it was rewritten or split")
     if walk.tree and checkpoint.root != walk.tree.root():

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
 from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
@@ -30,9 +31,11 @@ from tickets.models import (
     Job,
     Kind,
     Label,
+    LegalHold,
     Message,
     Reason,
     Requester,
+    SavedSearch,
     Ticket,
     Waiting,
 )
@@ -40,6 +43,10 @@ from tickets.models import (
 
 class NobodyStored(Exception):
     """There is nobody with this address, so nothing to erase."""
+
+
+class Held(Exception):
+    """A legal hold keeps the person, one of their tickets, or the log; says which."""
 
 
 class ReasonNamesPerson(ValueError):
@@ -80,7 +87,7 @@ def stored_about(person: Requester) -> Stored:
     tickets = list(_tickets(person).order_by("pk").values_list("pk", flat=True))
     inputs = Input.objects.filter(ticket__requester=person).order_by("ticket", "version")
     reasons = list(_reasons(person).order_by("pk").values_list("pk", flat=True))
-    others = with_tickets(person) | {"jobs": _jobs(person)}
+    others = with_tickets(person) | {"jobs": _jobs(person), "saved_searches": _searches(person)}
     counts = {name: rows.count() for name, rows in others.items()}
     return Stored(
         person=person.pk,
@@ -110,9 +117,21 @@ def refuse_to_name(person: Requester, reason: str) -> None:
         raise ReasonNamesPerson("The reason names the person, and it is kept: say it without name and address.")
 
 
+def refuse_held(stored: Stored) -> None:
+    """Raises Held. No hold comes in between where the head of the log is locked already."""
+    subjects = ["log", f"person:{stored.person}", *(f"ticket:{ticket}" for ticket in stored.tickets)]
+    held = LegalHold.objects.filter(released_at=None, subject__in=subjects).order_by("seq").first()
+    if held:
+        raise Held(
+            f"Nothing is erased: a legal hold keeps {held.subject} since {held.since:%Y-%m-%d} (entry {held.seq} says "
+            f"why). Release it first: manage.py legal_hold release {held.subject}"
+        )
+
+
 def forget(person: Requester) -> None:
     """Deletes all that `stored_about` counts, and the person. Call while they are held."""
     _jobs(person).delete()
+    _searches(person).delete()
     _reasons(person).delete()
     _tickets(person).delete()
     person.delete()
@@ -144,6 +163,12 @@ def _reasons(person: Requester) -> QuerySet[Reason]:
     """Beside entries about their tickets, and wherever the address was written, as by who searched the log for it."""
     entries = Entry.objects.filter(subject__in=_named("ticket", _tickets(person), "pk"))
     return Reason.objects.filter(Q(seq__in=entries.values("seq")) | Q(text__icontains=person.email))
+
+
+def _searches(person: Requester) -> QuerySet[SavedSearch]:
+    """Whose name or address holds the person's."""
+    written = Q(query__icontains=quote_plus(person.email)) | Q(query__icontains=person.email)
+    return SavedSearch.objects.filter(written | Q(name__icontains=person.email))
 
 
 def _jobs(person: Requester) -> QuerySet[Job]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from tickets.flow.origin import about
 from tickets.flow.record import Draft
 from tickets.flow.route import move
-from tickets.models import DecidedBy, Decision, Input, Kind, Policy, Queue, Ticket
+from tickets.models import Archive, DecidedBy, Decision, Input, Kind, Label, Policy, Queue, Ticket, Waiting
+from tickets.models.clock import microseconds
 from tickets.models.entry import AUTOMATIC, BY_PERSON
 
 
@@ -34,11 +35,18 @@ def confirm(ticket: Ticket) -> Kind:
 def undo(ticket: Ticket, now: datetime) -> tuple[Kind, Decision]:
     """Back to what held before the last word of a person; returns that word too."""
     words, automatic = _words_and_last_automatic(ticket)
+    archived = _archived_word(ticket)
     if not words:
-        raise ReviewRefused("No person has decided this ticket, so there is nothing to undo.")
+        raise ReviewRefused(
+            "What a person said last about this ticket is in an archive; choose the other queue instead."
+            if archived
+            else "No person has decided this ticket, so there is nothing to undo."
+        )
     undone = words.pop()
     if words:
         move(ticket, Queue(words[-1].queue), now)
+    elif archived:
+        move(ticket, Queue(archived.queue), now)
     elif automatic:
         move(ticket, Queue(automatic.verdict), now)
         ticket.decided_by = DecidedBy.FALLBACK if automatic.kind == Kind.FALLBACK else DecidedBy.MODEL
@@ -50,7 +58,9 @@ def undo(ticket: Ticket, now: datetime) -> tuple[Kind, Decision]:
 
 def explainable(ticket: Ticket) -> Decision:
     """The latest score of a model."""
-    scored = Decision.objects.filter(ticket_id=ticket.pk, kind__in=AUTOMATIC).order_by("-entry").first()
+    scored = _last_automatic(ticket)
+    if scored is None and not Waiting.objects.filter(ticket=ticket).exists():
+        raise ReviewRefused("The score of this ticket is in an archive, so it is not explained any more.")
     if scored is None:
         raise ReviewRefused("The ticket has no score yet, so there is nothing to explain.")
     if scored.kind == Kind.FALLBACK:
@@ -65,12 +75,30 @@ def draft(
     content = about(ticket, text, policy) | {"previous_queue": previous}
     if undoes:
         content["undoes"] = undoes
+    if judged := _last_automatic(ticket):
+        content["judges"] = {
+            "seq": judged.seq,
+            "at": microseconds(judged.at),
+            "model": judged.model_name,
+            "verdict": judged.verdict,
+        }
     return Draft(kind, f"ticket:{ticket.pk}", actor, content, reason)
+
+
+def _last_automatic(ticket: Ticket) -> Decision | None:
+    return Decision.objects.filter(ticket_id=ticket.pk, kind__in=AUTOMATIC).order_by("-entry").first()
 
 
 def _decided_by_person(ticket: Ticket) -> None:
     ticket.decided_by = DecidedBy.PERSON
     ticket.needs_check = False
+
+
+def _archived_word(ticket: Ticket) -> Label | None:
+    """The latest word of a person that holds and whose decision was archived: its label stays."""
+    archive = Archive.latest()
+    labels = Label.objects.filter(ticket=ticket, revoked_at=None, seq__lte=archive.through if archive else 0)
+    return labels.order_by("-seq").first()
 
 
 def _words_and_last_automatic(ticket: Ticket) -> tuple[list[Decision], Decision | None]:
@@ -80,7 +108,7 @@ def _words_and_last_automatic(ticket: Ticket) -> tuple[list[Decision], Decision 
     for decision in Decision.objects.filter(ticket_id=ticket.pk).order_by("entry"):
         if decision.kind in BY_PERSON:
             words.append(decision)
-        elif decision.kind == Kind.UNDONE:
+        elif decision.kind == Kind.UNDONE and words:  # else the word it took back is in an archive
             words.pop()
         elif decision.is_automatic:
             automatic = decision

@@ -49,13 +49,19 @@ def fork_log(name: str, kept: str, by: Actor, reason: str) -> Entry:
 
 
 def erase(email: str, by: Actor, reason: str) -> Entry:
-    """All that is stored about a person, for good; the entry says what. Raises NobodyStored, ReasonNamesPerson."""
+    """All that is stored about a person, for good; the entry says what.
+
+    Raises NobodyStored, ReasonNamesPerson, Held.
+    """
     with transaction.atomic():
         person = erasing.hold(email)
         erasing.refuse_to_name(person, reason)
         stored = erasing.stored_about(person)
         erasing.forget(person)
-        return record([erasing.certificate(stored, by.name, reason)])[0]
+        entry = record([erasing.certificate(stored, by.name, reason)])[0]
+        # Last, since a hold is told in the log before it holds: it came before this entry, or finds nobody.
+        erasing.refuse_held(stored)
+    return entry
 
 
 def note(draft: Draft) -> Entry:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tickets import pipeline
 from tickets.audit.explain import Explanation, explain
+from tickets.audit.holds import is_held
 from tickets.flow.explaining import is_explaining
 from tickets.flow.review import ReviewRefused
 from tickets.models import Entry, Input, Kind, Queue, Role, Ticket
@@ -55,6 +56,7 @@ def ticket(request: PersonRequest, pk: int) -> HttpResponse:
     scored = explanation.scored if explanation else None
     context = {
         "ticket": shown,
+        "held": is_held(shown),
         "explanation": explanation,
         "input": Input.objects.filter(ticket=shown, version=scored.input_version).first() if scored else None,
         "story": conversation(said_in(shown), [one for one in decided if one.decision.kind != Kind.EXPLAINED]),

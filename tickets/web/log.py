@@ -6,18 +6,22 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import Http404
 
+from tickets.audit.archive import archive_of
 from tickets.audit.explain import MILLION, Mark
 from tickets.flow.canonical import chain_hash
-from tickets.models import Checkpoint, Decision, Entry, Input, Reason
+from tickets.models import Archive, Checkpoint, Decision, Entry, Input, LegalHold, Reason
 from tickets.models.entry import DECISIONS
 from tickets.web.names import names_of
 
 _OTHERS_SHOWN = 200
+_OTHER_SUBJECTS = ("calibration:", "entry:", "key:", "log", "model:", "person:", "policy:", "timeline:", "user:")
 _LATER_SHOWN = 50
 
 
@@ -53,26 +57,36 @@ class EntryPage:
         return self.entry.kind in DECISIONS
 
 
-def entry_page(seq: int) -> EntryPage:
-    """In at most five queries. Raises Http404."""
+@dataclass(frozen=True, slots=True)
+class ArchivedPage:
+    """What is left here of an entry that left."""
+
+    seq: int
+    archive: Archive
+
+
+def entry_page(seq: int) -> EntryPage | ArchivedPage:
+    """In at most five queries, or six for the first one behind an archive. Raises Http404."""
     signed = Checkpoint.objects.filter(size__gte=OuterRef("seq")).order_by("size").values("size")[:1]
-    around = Entry.objects.filter(seq__gte=seq - 1, seq__lte=seq + 1).annotate(checkpoint=Subquery(signed))
+    around = Entry.objects.filter(seq__gte=seq - 1, seq__lte=seq + 1).annotate(
+        checkpoint=Subquery(signed), is_archived=Exists(Archive.objects.filter(through__gte=OuterRef("seq")))
+    )
     near = {entry.seq: entry for entry in around}
     entry, previous = near.get(seq), near.get(seq - 1)
-    if entry is None:
-        raise Http404(f"There is no entry {seq} in the log.")
+    if entry is None or entry.is_archived:
+        return _archived_page(seq)
     raw = bytes(entry.body)
-    body = json.loads(raw)
+    body = _body(raw)
     ticket_id = body.get("ticket")
     text = _text(body)
     return EntryPage(
         entry=entry,
         who=names_of([entry.actor])[entry.actor],
         body=body,
-        pretty=json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True),
+        pretty=json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True) if body else raw.decode(errors="replace"),
         bytes_hash=hashlib.sha256(raw).hexdigest(),
         recomputed=chain_hash(entry.prev_hash, raw),
-        links_to_previous=previous is None or previous.hash == entry.prev_hash,
+        links_to_previous=_hash_before(entry, previous) == entry.prev_hash,
         previous=previous,
         following=near.get(seq + 1),
         ticket_id=ticket_id,
@@ -84,10 +98,35 @@ def entry_page(seq: int) -> EntryPage:
     )
 
 
+def _body(raw: bytes) -> dict[str, Any]:
+    """Empty where somebody put in what is no JSON object: the page shows the bytes then, and that they do not match."""
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _archived_page(seq: int) -> ArchivedPage:
+    archive = archive_of(seq)
+    if archive is None:
+        raise Http404(f"There is no entry {seq} in the log.")
+    return ArchivedPage(seq, archive)
+
+
 def other_entries() -> list[Entry]:
-    """The latest entries about anything but a ticket. By ranges of the subject, which is indexed: they are few."""
-    not_a_ticket = Q(subject__lt="ticket:") | Q(subject__gte="ticket;")
-    return list(Entry.objects.filter(not_a_ticket).order_by("-seq")[:_OTHERS_SHOWN])
+    """The latest entries that are no decisions. By what they are about, which is indexed: they are few."""
+    about = reduce(or_, (Q(subject__startswith=noun) for noun in _OTHER_SUBJECTS))
+    holds = [seq for pair in LegalHold.objects.values_list("seq", "released_seq") for seq in pair if seq]
+    return list(Entry.objects.filter(about | Q(seq__in=holds)).order_by("-seq")[:_OTHERS_SHOWN])
+
+
+def _hash_before(entry: Entry, previous: Entry | None) -> str:
+    """Of the entry before, or of the end of the archive it is in. Before the first one, what that says itself."""
+    if previous:
+        return previous.hash
+    archived = Archive.objects.filter(through=entry.seq - 1).values_list("head", flat=True).first()
+    return archived or entry.prev_hash
 
 
 def _text(body: dict[str, Any]) -> Input | None:

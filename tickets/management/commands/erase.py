@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tickets import pipeline
-from tickets.flow.erase import NobodyStored, ReasonNamesPerson, find, stored_about
+from tickets.flow.erase import Held, NobodyStored, ReasonNamesPerson, find, refuse_held, stored_about
 from tickets.management import reasons
 
 
@@ -29,11 +29,12 @@ class Command(BaseCommand):
         reason = reasons.checked(options["reason"])
         try:
             stored = stored_about(find(options["email"]))
+            refuse_held(stored)
             self.stdout.write(f"Person {stored.person}: {_told(stored.counts)}.")
             if not options["yes"]:
                 self._ask()
             entry = pipeline.erase(options["email"], pipeline.Actor("command"), reason)
-        except (NobodyStored, ReasonNamesPerson) as error:
+        except (Held, NobodyStored, ReasonNamesPerson) as error:
             raise CommandError(str(error)) from error
         content = json.loads(bytes(entry.body))
         self.stdout.write(f"Erased: {_told(content['counts'])}.")

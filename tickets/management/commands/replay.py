@@ -9,10 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from scoring.keyword import Keyword
+from tickets.audit.archive import archive_of
 from tickets.audit.explain import exact
-from tickets.audit.replay import Replayed, replay
-from tickets.flow.score import scorer
+from tickets.audit.replay import Replayed, replay, scorers_here
 from tickets.models import LogHead
 
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18})?)?")
@@ -30,18 +29,24 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         first, last = _range(options["which"])
-        here = {one.model: one for one in (scorer(), Keyword())}
         counts = {"same": 0, "different": 0, "not replayed": 0}
-        for one in replay(first, last, here):
+        for one in replay(first, last, scorers_here()):
             outcome = "not replayed" if one.problem else "same" if one.is_same else "different"
             counts[outcome] += 1
             self.stdout.write(json.dumps(asdict(one) | {"outcome": outcome}) if options["json"] else _told(one))
         if not sum(counts.values()):
-            raise CommandError(f"There is no automatic decision among the entries {options['which']}.")
+            raise CommandError(
+                f"There is no automatic decision among the entries {options['which']}{_archived(first)}."
+            )
         if not options["json"]:
             self.stdout.write(", ".join(f"{count:,} {outcome}" for outcome, count in counts.items()))
         if counts["different"]:
             raise CommandError(f"{counts['different']:,} decisions differ.", returncode=1)
+
+
+def _archived(first: int) -> str:
+    archive = archive_of(first)
+    return f"; those up to {archive.through:,} are in the archive of entry {archive.seq}" if archive else ""
 
 
 def _range(written: str) -> tuple[int, int]:
