@@ -159,6 +159,16 @@
   document.addEventListener("visibilitychange", refresh);
   addEventListener("pageshow", (event) => event.persisted && refresh());
 
+  // --- paper: a page says when it was printed, beside when it was made ------------------------------------------
+  $$("[data-prints]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  });
+  addEventListener("beforeprint", () => {
+    const now = new Date().toISOString().slice(0, 19).replace("T", " ");
+    $$("[data-printed]").forEach((place) => (place.textContent = `, printed at ${now} UTC`));
+  });
+
   // --- when a page opens ---------------------------------------------------------------------------------------
   if ($("#lists")) {
     sessionStorage.setItem(QUEUES, location.href);

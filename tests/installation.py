@@ -184,6 +184,9 @@ def empty_elasticsearch() -> None:
     with Elasticsearch(os.environ["ELASTICSEARCH_ADMIN_URL"]) as admin:
         for index in admin.indices.get(index="triage-decisions-g*"):
             admin.indices.delete(index=index)
+        admin.options(ignore_status=404).delete_by_query(
+            index="triage-checkpoints", query={"match_all": {}}, refresh=True, conflicts="proceed"
+        )
 
 
 def empty_redis() -> None:

@@ -20,6 +20,9 @@ _DRAIN_FOR = timedelta(seconds=10)
 """Then the task ends and knocks again, so that a stopping worker need not wait long, and the hard time limit
 is there for one batch that hangs rather than for a long queue."""
 
+_JOB_SECONDS = 12 * 60 * 60
+"""As long as it takes to verify some hundreds of millions of entries. A job that hangs loses its lease long before."""
+
 _stopping = mmap.mmap(-1, 1)
 """One byte that the worker shares with its child, 1 once it was told to stop. No lock, since a signal's handler writes
 it. A child that is spawned rather than forked has one of its own, and stops when `_DRAIN_FOR` is over."""
@@ -34,6 +37,12 @@ def score_tickets(self: Any) -> None:
 def ship_entries(self: Any) -> None:
     presence.note(_worker_name(self.request.hostname), ProcessKind.HOUSEKEEPING)
     ship.ship_waiting()
+
+
+@shared_task(name=wake.JOBS, bind=True, time_limit=_JOB_SECONDS)
+def run_job(self: Any) -> None:
+    while not _is_stopping() and pipeline.run_job(_worker_name(self.request.hostname), _is_stopping):
+        pass
 
 
 @worker_process_init.connect

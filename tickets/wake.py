@@ -17,7 +17,8 @@ from django.db import transaction
 
 SCORE = "tickets.score_tickets"
 SHIP = "tickets.ship_entries"
-QUEUES = {SCORE: "score", SHIP: "housekeeping"}
+JOBS = "tickets.run_job"
+QUEUES = {SCORE: "score", SHIP: "housekeeping", JOBS: "housekeeping"}
 KNOCK_EXPIRES_SECONDS = 5
 # Between two knocks: short beside the time to score a ticket, long beside the time to send a message.
 _PAUSE_SECONDS = 0.02

@@ -12,18 +12,29 @@ from tests.installation import Installation
 PAGES = {
     "": ["/login/", "/new/"],
     "agent": ["/", "/?q=hostile", "/?q=no+such+thing", "/tickets/1/", "/tickets/1/#move", "/tickets/151/", "/account/"],
-    "ops": ["/ops/", "/ops/policies/", "/ops/policies/1/"],
+    "ops": ["/ops/", "/ops/policies/", "/ops/policies/1/", "/ops/models/"],
     "auditor": [
         "/audit/",
         "/audit/?ticket=1",
         "/audit/?reason=outage",
         "/audit/?kind=override",
+        "/audit/analysis/",
         "/audit/changes/",
+        "/audit/verify/",
         "/audit/decisions/6/",
         "/audit/decisions/1/",
+        "/audit/tickets/1/",
+        "/audit/policies/",
+        "/audit/policies/difference/?from=1&to=1",
+        "/audit/people/",
+        "/audit/people/user:1/",
+        "/audit/people/user:1/?kind=erased",
     ],
 }
-REFUSED = {"agent": ["/ops/", "/no/such/page/", "/?show=nonsense"], "auditor": ["/audit/?ticket=x"]}
+REFUSED = {
+    "agent": ["/ops/", "/no/such/page/", "/?show=nonsense"],
+    "auditor": ["/audit/?ticket=x", "/audit/tickets/1/?after=x", "/audit/policies/difference/?from=x&to=1"],
+}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

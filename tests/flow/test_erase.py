@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import psycopg2
 import pytest
 from django.db import connection, models, transaction
 from django.test import override_settings
@@ -16,6 +21,8 @@ from hypothesis import strategies as st
 
 from tests.api.client import TICKETS, Caller, a_ticket, row_counts
 from tests.factories import CALM, SOON, URGENT, acting, decide_by, new_ticket, person, scored, submitted
+from tests.installation import Installation, embedded, eventually
+from tests.own_database import own_database
 from tests.web.test_pages import logged_in
 from tickets import pipeline
 from tickets.audit import ship
@@ -34,6 +41,7 @@ from tickets.models import (
     Queue,
     Reason,
     Requester,
+    SavedSearch,
     Ticket,
     Waiting,
 )
@@ -52,7 +60,7 @@ WHY = "Asked for by letter"
 
 @pytest.fixture
 def lea() -> list[Ticket]:
-    """A decided ticket with a reply, a later message, a reason, a label and jobs; and one that waits."""
+    """A decided ticket with a reply, a later message, a reason, a label and jobs; one that waits; a search for her."""
     decide_by(review_band=0)
     posted = a_ticket(
         subject="Quastenflosser", body=f"Rhododendron. {URGENT}", requester=PERSON, external_id="Wolfram-7"
@@ -67,6 +75,8 @@ def lea() -> list[Ticket]:
     pipeline.ask_for_explanation(decided, agent)
     Job.objects.update(problem="RuntimeError: Rhododendron")
     submitted("Rhododendron waits", **PERSON)
+    address = f"?{urlencode({'reason': EMAIL})}"
+    SavedSearch.objects.create(user=person("auditor"), name="That one", query=address, saved_at=timezone.now())
     return list(Ticket.objects.filter(requester__email=EMAIL).order_by("pk"))
 
 
@@ -97,7 +107,7 @@ def about(ticket: Ticket) -> list[Entry]:
 @pytest.mark.usefixtures("lea")
 class TestWhatGoes:
     def test_no_table_holds_a_word_of_the_person_any_more(self) -> None:
-        names = ("requester", "ticket", "message", "input", "reason", "job", "idempotencykey")
+        names = ("requester", "ticket", "message", "input", "reason", "job", "idempotencykey", "savedsearch")
         assert tables_with(WORDS) == {f"tickets_{name}" for name in names}
         erase()
         assert tables_with(WORDS) == set()
@@ -199,7 +209,7 @@ class TestCertificate:
         before, counts = row_counts(), json.loads(bytes(erase().body))["counts"]
         gone = Counter(before) - Counter(row_counts())
         names = {"tickets": "ticket", "inputs": "input", "messages": "message", "labels": "label", "jobs": "job"}
-        names |= {"waiting": "waiting", "idempotency_keys": "idempotencykey"}
+        names |= {"waiting": "waiting", "idempotency_keys": "idempotencykey", "saved_searches": "savedsearch"}
         # One reason was written, too: why the person was erased.
         assert counts.pop("reasons") == gone["tickets_reason"] + 1
         assert gone == {f"tickets_{names[name]}": count for name, count in counts.items()} | {"tickets_requester": 1}
@@ -311,6 +321,57 @@ class TestUnderWay:
         pipeline.ask_for_explanation(ticket.pk, BY)
         erase()
         assert not pipeline.explain_one("test", score.scorer().model)
+
+
+SUBMIT = f"""
+from tests.factories import URGENT, submitted
+print(submitted(URGENT, email="{EMAIL}").pk)
+"""
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("real_servers")
+@pytest.mark.parametrize(
+    ("gate", "erased_first"),
+    [
+        ("LOCK TABLE tickets_input IN SHARE MODE", True),
+        ("LOCK TABLE tickets_input IN SHARE MODE", False),
+        ("SELECT FROM tickets_loghead FOR UPDATE", True),
+    ],
+)
+def test_a_submission_at_the_moment_of_the_erasure_is_kept_as_a_new_persons(
+    tmp_path: Path, gate: str, erased_first: bool
+) -> None:
+    """Two processes, which a third keeps from going on until both are under way."""
+    with own_database() as url, embedded(tmp_path / "site", DATABASE_URL=url) as site:
+        before = int(site.shell(SUBMIT))
+        ((person_before,),) = site.query("SELECT id FROM tickets_requester")
+        with ThreadPoolExecutor(2) as pool, closing(psycopg2.connect(url)) as keeper:
+            keeper.cursor().execute(gate)
+            erasing = pool.submit(site.manage, "erase", EMAIL, "--reason", WHY, "--yes") if erased_first else None
+            eventually(lambda: held_up(site) == erased_first, "the erasure waits")
+            submitting = pool.submit(site.shell, SUBMIT)
+            eventually(lambda: held_up(site) == 1 + erased_first, "the submission waits")
+            erasing = erasing or pool.submit(site.manage, "erase", EMAIL, "--reason", WHY, "--yes")
+            eventually(lambda: held_up(site) == 2, "both wait")
+            keeper.rollback()
+            after = int(submitting.result())
+            erasing.result()
+        ((body,),) = site.query(f"SELECT body FROM tickets_entry WHERE kind = '{Kind.ERASED}'")
+        ((person_after,),) = site.query("SELECT id FROM tickets_requester")
+        erased = json.loads(bytes(body))
+        assert (erased["subject"], erased["tickets"]) == (f"person:{person_before}", [before])
+        assert site.query("SELECT id, requester_id FROM tickets_ticket") == [(after, person_after)]
+        assert person_after != person_before
+        for rows in ("tickets_message", "tickets_input", "tickets_waiting"):
+            assert site.query(f"SELECT ticket_id FROM {rows}") == [(after,)]
+        assert "verified" in site.manage("verify_log")
+
+
+def held_up(site: Installation) -> int:
+    """How many connections wait for another one."""
+    ours = "datname = current_database() AND wait_event_type = 'Lock'"
+    return site.count(f"pg_stat_activity WHERE {ours}")
 
 
 PEOPLE = st.sampled_from(["ann@example.com", "bea@example.com", "cy@example.com"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import transaction
@@ -26,14 +26,29 @@ from tests.factories import CALM, SOON, URGENT, acting, end_leases, new_ticket, 
 from tickets import pipeline
 from tickets.audit.verify import verify
 from tickets.flow import score
+from tickets.flow.erase import NobodyStored
 from tickets.flow.review import ReviewRefused
 from tickets.flow.score import Claim, ScoringFailed
-from tickets.models import ActivePolicy, Decision, Entry, Input, Kind, Policy, Queue, Ticket, Waiting
+from tickets.models import (
+    ActivePolicy,
+    Decision,
+    Entry,
+    Input,
+    Job,
+    Kind,
+    Label,
+    Message,
+    Policy,
+    Queue,
+    Ticket,
+    Waiting,
+)
 from tickets.models.entry import AUTOMATIC
 from tickets.policy.versions import like
 
 TEXTS = st.sampled_from([URGENT, CALM, "?", "Es brennt im Serverraum", "💥" * 40])
 QUEUES = st.sampled_from(list(Queue))
+PEOPLE = st.sampled_from(["ann@example.com", "bea@example.com", "cy@example.com"])
 
 
 class Flow(RuleBasedStateMachine):
@@ -47,20 +62,34 @@ class Flow(RuleBasedStateMachine):
         self.transaction.__enter__()
         self.model = score.scorer().model
         self.words: dict[int, list[str]] = {}
+        self.erased: dict[int, int] = {}
+        """Tickets of erased people -> the number of the entry that says so."""
 
-    @initialize(target=tickets, texts=st.lists(TEXTS, min_size=2, max_size=4))
-    def a_morning(self, texts: list[str]) -> MultipleResults[int]:
+    @initialize(target=tickets, texts=st.lists(st.tuples(TEXTS, PEOPLE), min_size=2, max_size=4))
+    def a_morning(self, texts: list[tuple[str, str]]) -> MultipleResults[int]:
         self.agent = acting(person("agent"))
-        accepted = pipeline.submit([new_ticket(text, live=number != 1) for number, text in enumerate(texts)])
+        accepted = pipeline.submit(
+            [new_ticket(text, live=number != 1, email=email) for number, (text, email) in enumerate(texts)]
+        )
         return multiple(*(one.ticket.pk for one in accepted))
 
-    @rule(target=tickets, text=TEXTS, live=st.booleans(), external_id=st.sampled_from([None, "a", "b"]))
-    def submit(self, text: str, live: bool, external_id: str | None) -> int:
-        return pipeline.submit([new_ticket(text, live=live, external_id=external_id)])[0].ticket.pk
+    @rule(target=tickets, text=TEXTS, live=st.booleans(), email=PEOPLE, external_id=st.sampled_from([None, "a", "b"]))
+    def submit(self, text: str, live: bool, email: str, external_id: str | None) -> int:
+        return pipeline.submit([new_ticket(text, live=live, email=email, external_id=external_id)])[0].ticket.pk
 
     @rule(ticket=tickets, text=TEXTS)
     def requester_writes_again(self, ticket: int, text: str) -> None:
-        pipeline.add_message(ticket, text)
+        with self._refused_where_erased(ticket):
+            pipeline.add_message(ticket, text)
+
+    @rule(email=PEOPLE)
+    def a_person_is_erased(self, email: str) -> None:
+        """Their tickets stay in the bundle: whoever knew a number may still come with it."""
+        with contextlib.suppress(NobodyStored):
+            entry = pipeline.erase(email, self.agent, "asked for by letter")
+            tickets = json.loads(bytes(entry.body))["tickets"]
+            self.erased |= dict.fromkeys(tickets, entry.seq)
+            self.words = {ticket: words for ticket, words in self.words.items() if ticket not in tickets}
 
     @rule(target=claims, worker=st.sampled_from(["one", "two"]))
     def worker_claims(self, worker: str) -> MultipleResults[Claim]:
@@ -100,15 +129,13 @@ class Flow(RuleBasedStateMachine):
 
     @rule(ticket=tickets)
     def agent_undoes(self, ticket: int) -> None:
-        try:
+        with self._refused_where_erased(ticket), contextlib.suppress(ReviewRefused):
             pipeline.undo(ticket, self.agent)
-        except ReviewRefused:
-            return
-        self.words[ticket].pop()
+            self.words[ticket].pop()
 
     @rule(ticket=tickets)
     def agent_asks_why(self, ticket: int) -> None:
-        with contextlib.suppress(ReviewRefused):
+        with self._refused_where_erased(ticket), contextlib.suppress(ReviewRefused):
             pipeline.ask_for_explanation(ticket, self.agent)
 
     @rule()
@@ -162,6 +189,23 @@ class Flow(RuleBasedStateMachine):
         assert set(undecided) <= set(Waiting.objects.values_list("pk", flat=True))
 
     @invariant()
+    def nothing_is_left_of_who_was_erased(self) -> None:
+        for model, field in (
+            (Ticket, "pk"),
+            (Input, "ticket"),
+            (Message, "ticket"),
+            (Waiting, "pk"),
+            (Label, "ticket"),
+        ):
+            assert not model._base_manager.filter(**{f"{field}__in": self.erased}).exists(), model
+        assert not Job.objects.filter(subject__in=self._decisions_of_erased()).exists()
+
+    @invariant()
+    def nothing_is_decided_about_who_was_erased(self) -> None:
+        for decision in Decision.objects.filter(ticket_id__in=self.erased):
+            assert decision.seq < self.erased[decision.ticket_id]
+
+    @invariant()
     def the_chain_holds(self) -> None:
         assert verify().fault is None
 
@@ -195,16 +239,28 @@ class Flow(RuleBasedStateMachine):
     def _every_score_is_of_the_text_it_names(self) -> None:
         texts = {(text.ticket_id, text.version): text.text for text in Input.objects.all()}
         margins = {text: score.scorer().score([Request(text)])[0].margin for text in set(texts.values())}
-        for decision in Decision.objects.filter(kind__in=(Kind.SCORED, Kind.RESCORED)).select_related("entry"):
+        scored = Decision.objects.filter(kind__in=(Kind.SCORED, Kind.RESCORED)).exclude(ticket_id__in=self.erased)
+        for decision in scored.select_related("entry"):
             margin = json.loads(bytes(decision.entry.body))["margin"] / 1_000_000
             assert margin == pytest.approx(margins[texts[decision.ticket_id, decision.input_version]], abs=1e-3)
 
     def _say(self, ticket: int, review: Callable[[], Entry]) -> None:
-        try:
+        with self._refused_where_erased(ticket), contextlib.suppress(ReviewRefused):
             entry = review()
-        except ReviewRefused:
-            return
-        self.words.setdefault(ticket, []).append(Decision.objects.get(pk=entry.seq).queue)
+            self.words.setdefault(ticket, []).append(Decision.objects.get(pk=entry.seq).queue)
+
+    @contextlib.contextmanager
+    def _refused_where_erased(self, ticket: int) -> Iterator[None]:
+        """What is done in it is refused exactly where the ticket's person was erased."""
+        if ticket in self.erased:
+            with pytest.raises(Ticket.DoesNotExist):
+                yield
+        else:
+            yield
+
+    def _decisions_of_erased(self) -> list[str]:
+        decisions = Decision.objects.filter(ticket_id__in=self.erased).values_list("pk", flat=True)
+        return [f"decision:{seq}" for seq in decisions]
 
 
 @pytest.mark.django_db

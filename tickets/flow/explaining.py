@@ -5,7 +5,6 @@ A ticket is never kept waiting for it: a worker explains when nothing waits for 
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import QuerySet
 
 from scoring.evidence import left_out
 from scoring.types import Evidence, Model, Request, Score
+from tickets.flow import jobs
 from tickets.flow.decide import MILLION, millionths
+from tickets.flow.jobs import Held
 from tickets.flow.origin import about
 from tickets.flow.record import Draft
 from tickets.flow.score import scorer
-from tickets.models import Decision, Input, Job, JobKind, JobState, Kind, Policy, Ticket
+from tickets.models import Decision, Input, Job, JobKind, Kind, Policy, Ticket
 from tickets.models.entry import bodies
-
-MOST_ATTEMPTS = 3
 
 
 class CannotExplain(Exception):
@@ -34,10 +32,9 @@ class CannotExplain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A decision to explain. token: what must still be on the job when the answer is recorded."""
+    """A decision to explain."""
 
-    job: Job
-    token: int
+    held: Held
     body: dict[str, Any]
     text: Input
     policy: Policy
@@ -45,38 +42,34 @@ class Asked:
 
 def ask(seqs: Sequence[int], actor: str, now: datetime) -> None:
     """Wants the decisions explained; what is wanted already is wanted once."""
-    jobs = [
+    wanted = [
         Job(kind=JobKind.EXPLAIN, subject=f"decision:{seq}", actor=actor, created_at=now, available_at=now)
         for seq in seqs
     ]
-    Job.objects.bulk_create(jobs, ignore_conflicts=True)
+    Job.objects.bulk_create(wanted, ignore_conflicts=True)
 
 
 def waiting(now: datetime) -> QuerySet[Job]:
     """What was asked and may be worked at."""
-    return Job.objects.filter(kind=JobKind.EXPLAIN, state=JobState.OPEN, available_at__lte=now)
+    return jobs.waiting(JobKind.EXPLAIN, now)
 
 
-def claim(now: datetime) -> tuple[Job, int] | None:
+def claim(now: datetime) -> Held | None:
     """The oldest job that may be worked at, held until the lease runs out. Call inside a transaction."""
-    skip = connection.features.has_select_for_update_skip_locked
-    job = waiting(now).select_for_update(skip_locked=skip).order_by("id").first()
-    if job is None:
-        return None
-    job.claim, job.available_at, job.attempts = secrets.randbits(62) + 1, now + settings.LEASE, job.attempts + 1
-    job.save(update_fields=["claim", "available_at", "attempts"])
-    return job, job.claim
+    return jobs.claim(waiting(now), now, settings.LEASE)
 
 
 def read(job: Job, token: int, model: Model) -> Asked:
     """What the decision came from. Raises CannotExplain."""
-    body = bodies([seq_of(job)])[seq_of(job)]
+    body = bodies([seq_of(job)]).get(seq_of(job))
+    if body is None:
+        raise CannotExplain("The decision is in an archive.")
     text = Input.objects.filter(ticket=body["ticket"], version=body["input"]["version"]).first()
     if text is None:
         raise CannotExplain("The text is no longer stored.")
     if (body["model"]["name"], body["model"]["digest"]) != (model.id, model.digest):
         raise CannotExplain(f"{body['model']['name']} decided, and this worker carries {model.id}.")
-    return Asked(job, token, body, text, Policy.objects.get(number=body["policy"]))
+    return Asked(Held(job, token), body, text, Policy.objects.get(number=body["policy"]))
 
 
 def explain(asked: Asked) -> tuple[tuple[Evidence, ...], int]:
@@ -90,7 +83,7 @@ def explain(asked: Asked) -> tuple[tuple[Evidence, ...], int]:
 def draft(ticket: Ticket, asked: Asked, found: Sequence[Evidence], milliseconds: int, actor: str) -> Draft:
     content = about(ticket, asked.text, asked.policy) | {
         "explains": asked.body["seq"],
-        "asked_by": asked.job.actor,
+        "asked_by": asked.held.job.actor,
         "model": asked.body["model"],
         "sentences": [[one.start, one.end, millionths(one.weight)] for one in found],
         "milliseconds": {"score": milliseconds},
@@ -100,7 +93,7 @@ def draft(ticket: Ticket, asked: Asked, found: Sequence[Evidence], milliseconds:
 
 def is_explaining(seq: int) -> bool:
     """Whether somebody asked and no worker has answered yet."""
-    return Job.objects.filter(kind=JobKind.EXPLAIN, state=JobState.OPEN, subject=f"decision:{seq}").exists()
+    return jobs.open_jobs(JobKind.EXPLAIN).filter(subject=f"decision:{seq}").exists()
 
 
 def seq_of(job: Job) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from scoring.text import compose
+from tickets.intake.cells import UNDECODABLE, Cells, read_cells
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
 
 
@@ -24,12 +26,69 @@ class LabelledTicket:
     row: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How a CSV file says what a ticket is. text: the subject's column and those of the messages.
+
+    urgent: the values of `label` that mean urgent; drop: those that say neither, whose rows are left out; each other
+    value means standard.
+    """
+
+    text: tuple[str, ...]
+    label: str
+    urgent: frozenset[str]
+    drop: frozenset[str] = frozenset()
+
+    def named(self) -> tuple[str, ...]:
+        return (*self.text, self.label)
+
+
 def labelled_tickets(file: Path) -> Iterator[LabelledTicket]:
     """Of JSON lines with subject, body and urgent (true or false). Raises BadLabel, OSError."""
     with file.open("rb") as lines:
         for number, line in enumerate(bounded_lines(lines), start=1):
             if line.strip():
                 yield _ticket(line, number)
+
+
+def labelled_rows(file: Path, columns: Columns, encoding: str = "utf-8-sig") -> Iterator[LabelledTicket]:
+    """Of a CSV file whose first line names its columns. Raises BadLabel, FileRefused, OSError."""
+    rows = read_cells(file, encoding)
+    header = [name.strip() for name in next(rows, Cells(1, [])).cells]
+    for name in columns.named():
+        if header.count(name) != 1:
+            raise BadLabel(f"line 1: {header.count(name)} columns are named {name!r}, and one is needed.")
+    for row in rows:
+        if row.problem or any(row.cells):
+            ticket = _row(row, header, columns)
+            if ticket.row[columns.label] not in columns.drop:
+                yield ticket
+
+
+def time_of(ticket: LabelledTicket, name: str) -> datetime:
+    """What the column or member `name` says: ISO 8601, in UTC where it names no zone. Raises BadLabel."""
+    written = ticket.row.get(name)
+    try:
+        at = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        at = None
+    if at is None:
+        raise BadLabel(f"{name}: {str(written)[:40]!r} is no time as in 2026-11-25T14:32:00Z.")
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _row(row: Cells, header: list[str], columns: Columns) -> LabelledTicket:
+    if row.problem:
+        raise BadLabel(f"line {row.line}: {row.problem}.")
+    if len(row.cells) != len(header):
+        raise BadLabel(f"line {row.line}: {len(row.cells)} cells, and the first line names {len(header)} columns.")
+    if any(UNDECODABLE in cell for cell in row.cells):
+        raise BadLabel(f"line {row.line}: not in the file's encoding; --encoding names another, such as cp1252.")
+    cells: Mapping[str, str] = dict(zip(header, row.cells, strict=True))
+    label = cells[columns.label].strip()
+    subject, *messages = (cells[name] for name in columns.text)
+    text = compose(subject, messages)
+    return LabelledTicket(text, label in columns.urgent, {**cells, columns.label: label})
 
 
 def _ticket(line: bytes, number: int) -> LabelledTicket:

@@ -40,6 +40,7 @@ class Kind(models.TextChoices):
     RELEASED = "released"
     EVALUATED = "evaluated"
     MOVED = "moved"
+    REPLAYED = "replayed"
 
 
 AUTOMATIC = (Kind.SCORED, Kind.FALLBACK, Kind.RESCORED)

@@ -9,6 +9,7 @@ from django.db.models import Q
 class JobKind(models.TextChoices):
     EXPLAIN = "explain"
     VERIFY = "verify"
+    REPLAY = "replay"
 
 
 class JobState(models.TextChoices):

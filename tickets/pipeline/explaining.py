@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
 from django.db import transaction
-from django.db.models import F
 
 from scoring.types import Evidence, Model, Unavailable
 from tickets import wake
-from tickets.flow import explaining, review
+from tickets.flow import explaining, jobs, review
 from tickets.flow.explaining import Asked
 from tickets.flow.record import record
 from tickets.flow.settle import held_ticket, held_tickets
-from tickets.models import ActivePolicy, Decision, Job, JobState
+from tickets.models import ActivePolicy, Decision
 from tickets.models.clock import database_now
 from tickets.pipeline.acting import Actor
 from tickets.pipeline.carrying import problem
 from tickets.pipeline.shipping import ship_on_commit
-
-log = structlog.get_logger(__name__)
 
 
 def ask_for_explanation(ticket_id: int, by: Actor) -> Decision:
@@ -45,12 +41,12 @@ def explain_one(worker: str, model: Model) -> bool:
         asked = explaining.read(*held, model)
         found, milliseconds = explaining.explain(asked)
     except explaining.CannotExplain as error:
-        _fail(*held, str(error))
-    except Unavailable as error:
-        Job.objects.filter(pk=held[0].pk, claim=held[1]).update(attempts=F("attempts") - 1, problem=str(error)[:500])
+        jobs.fail(held, str(error), database_now())
+    except Unavailable:
+        jobs.hand_back(held, database_now())
         return False
     except Exception as error:
-        _try_again(*held, f"{type(error).__name__}: {error}")
+        jobs.try_again(held, f"{type(error).__name__}: {error}", database_now())
     else:
         record_explanation(asked, found, milliseconds, f"worker:{worker}")
     return True
@@ -60,21 +56,6 @@ def record_explanation(asked: Asked, found: Sequence[Evidence], milliseconds: in
     with transaction.atomic():
         # A person who was erased meanwhile took ticket and job along.
         tickets = held_tickets([asked.text.ticket_id])
-        done, _ = Job.objects.filter(pk=asked.job.pk, claim=asked.token).delete()
-        if done:
+        if jobs.finish(asked.held):
             record([explaining.draft(tickets[asked.text.ticket_id], asked, found, milliseconds, actor)])
             ship_on_commit()
-
-
-def _fail(job: Job, token: int, problem: str) -> None:
-    Job.objects.filter(pk=job.pk, claim=token).update(
-        state=JobState.FAILED, problem=problem[:500], finished_at=database_now()
-    )
-    log.warning("job_failed", kind=job.kind, subject=job.subject, error=problem[:500])
-
-
-def _try_again(job: Job, token: int, problem: str) -> None:
-    if job.attempts >= explaining.MOST_ATTEMPTS:
-        _fail(job, token, problem)
-    else:
-        Job.objects.filter(pk=job.pk, claim=token).update(problem=problem[:500])

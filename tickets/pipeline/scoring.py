@@ -24,6 +24,7 @@ from tickets.models import ActivePolicy, Cause, Entry, ProcessKind, Ticket, Wait
 from tickets.models.clock import database_now
 from tickets.pipeline.carrying import problem
 from tickets.pipeline.explaining import explain_one
+from tickets.pipeline.replaying import replay_one
 from tickets.pipeline.shipping import ship_on_commit
 from tickets.policy import versions
 
@@ -44,7 +45,7 @@ def score_waiting(worker: str, budget: timedelta, is_stopping: Callable[[], bool
     while time.monotonic() < until and not is_stopping():
         held = claim(worker, model)
         if held is None:
-            if explain_one(worker, model):
+            if explain_one(worker, model) or replay_one(worker, model):
                 continue
             return decided
         try:

@@ -77,4 +77,6 @@ def _round(number: int) -> int:
         wake.knock(wake.SCORE)
     if settings.ELASTICSEARCH_URL and (not idle or ship.unshipped()):
         wake.knock(wake.SHIP)
+    if pipeline.startable_jobs().exists():
+        wake.knock(wake.JOBS)
     return decided

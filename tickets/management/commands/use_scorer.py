@@ -17,10 +17,11 @@ from tickets.policy.versions import is_carried, like
 
 
 class Command(BaseCommand):
-    help = "Activates a policy like the present one that names the model of the configured SCORER."
+    help = "Activates, or drafts, a policy like the present one that names the model of the configured SCORER."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="why, for the log")
+        parser.add_argument("--draft", action="store_true", help="draft it and activate nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         reason = reasons.checked(options["reason"])
@@ -34,5 +35,7 @@ class Command(BaseCommand):
             model, calibration = register(scorer.identity(), scorer.calibration())
             values = like(active) | {"model": model, "calibration": calibration}
             policy = pipeline.draft_policy(values, by, reason)
-            pipeline.activate_policy(policy, by, reason)
-        self.stdout.write(f"Policy {policy.number} is active; it names {model} of {settings.SCORER}.")
+            if not options["draft"]:
+                pipeline.activate_policy(policy, by, reason)
+        state = "a draft; activate it at /ops/policies/" if options["draft"] else "active"
+        self.stdout.write(f"Policy {policy.number} is {state}; it names {model} of {settings.SCORER}.")

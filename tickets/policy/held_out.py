@@ -1,0 +1,96 @@
+"""How good a newly trained model is on tickets it has not seen, and what else there is on the very same tickets."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scoring.measures import Z_95, auc, ece, wilson
+from scoring.types import Scorer
+from tickets.flow.decide import millionths
+from tickets.models import Policy
+from tickets.policy.evaluating import Case, judge
+from tickets.policy.training import Example, Trained
+
+if TYPE_CHECKING:
+    from scoring.compact import Compact
+
+LEARNED, PRESENT, WORDS, RULES = "learned", "present model", "words alone", "keyword rules"
+_CHUNK = 64
+_RESAMPLES = 200
+_PLACES = 4
+
+
+def compared(
+    trained: Trained,
+    examples: Sequence[Example],
+    compact: Compact,
+    policy: Policy,
+    scorer: Scorer,
+    progress: Callable[[str, int, int], object],
+) -> dict[str, dict[str, Any]]:
+    """Figures by who gave the probabilities, all held against the policy's threshold. scorer: of the policy's model."""
+    labels = [one.urgent for one in examples]
+    learned, words = _by_heads(trained, examples, compact, progress)
+    outcomes = judge(
+        [Case(one.text, one.urgent) for one in examples],
+        policy,
+        scorer,
+        lambda done: progress("held-out tickets judged by the present model", done, len(examples)),
+    )
+    said = {
+        LEARNED: learned,
+        PRESENT: [one.score for one in outcomes],
+        WORDS: words,
+        RULES: [one.rules for one in outcomes],
+    }
+    return {name: figures(chances, labels, policy.threshold) for name, chances in said.items()}
+
+
+def figures(chances: Sequence[float], labels: Sequence[bool], threshold: int) -> dict[str, Any]:
+    """accuracy, auc, ece: each with its 95 % interval, as [figure, lower, upper]. threshold: millionths."""
+    right = sum((millionths(chance) > threshold) == label for chance, label in zip(chances, labels, strict=True))
+    return {
+        "accuracy": list(wilson(right, len(labels))),
+        "auc": _auc(chances, labels),
+        "ece": _ece(chances, labels),
+    }
+
+
+def _by_heads(
+    trained: Trained, examples: Sequence[Example], compact: Compact, progress: Callable[[str, int, int], object]
+) -> tuple[list[float], list[float]]:
+    """Probabilities by the head and by the one of words alone: the texts are read once for both."""
+    learned: list[float] = []
+    words: list[float] = []
+    for start in range(0, len(examples), _CHUNK):
+        texts = [one.text for one in examples[start : start + _CHUNK]]
+        for text, look in zip(texts, compact.look(texts), strict=True):
+            learned.append(trained.calibration.values.probability(trained.head.score(text, look).margin))
+            words.append(trained.words_calibration.values.probability(trained.words_alone.score(text, look).margin))
+        progress("held-out tickets judged by the new model", len(learned), len(examples))
+    return learned, words
+
+
+def _auc(chances: Sequence[float], labels: Sequence[bool]) -> list[float]:
+    """Hanley and McNeil 1982, "The meaning and use of the area under a receiver operating characteristic curve"."""
+    area, urgent = auc(chances, labels), sum(labels)
+    standard = len(labels) - urgent
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = area * (1 - area) + (urgent - 1) * (q1 - area**2) + (standard - 1) * (q2 - area**2)
+    half = Z_95 * math.sqrt(max(0.0, spread) / max(1, urgent * standard))
+    return [round(value, _PLACES) for value in (area, max(0.0, area - half), min(1.0, area + half))]
+
+
+def _ece(chances: Sequence[float], labels: Sequence[bool]) -> list[float]:
+    """The interval by resampling (Efron 1979). ECE is never below 0, so a small sample shows more than there is."""
+    chance, places = random.Random(0), range(len(labels))
+    drawn = []
+    for _ in range(_RESAMPLES):
+        picked = chance.choices(places, k=len(places))
+        drawn.append(ece([chances[place] for place in picked], [labels[place] for place in picked]))
+    drawn.sort()
+    tail = round(0.025 * _RESAMPLES)
+    return [round(value, _PLACES) for value in (ece(chances, labels), drawn[tail - 1], drawn[-tail])]
