@@ -25,7 +25,17 @@ import psycopg2
 
 ROOT = Path(__file__).resolve().parents[1]
 _SERVERS = ("DATABASE_URL", "BROKER_URL", "ELASTICSEARCH_URL", "ELASTICSEARCH_ADMIN_URL", "ELASTICSEARCH_READER_URL")
-_OTHERS = ("HTTPS", "PROXY_COUNT", "ALLOWED_HOSTS", "PORT", "VAR_DIR", "DEMO", "SCORER", "DJANGO_SETTINGS_MODULE")
+_OTHERS = (
+    "HTTPS",
+    "PROXY_COUNT",
+    "ALLOWED_HOSTS",
+    "PORT",
+    "VAR_DIR",
+    "DEMO",
+    "SCORER",
+    "LEARNED_MODEL",
+    "DJANGO_SETTINGS_MODULE",
+)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,6 @@ def nested(examples: Sequence[Example], sizes: Sequence[int], seed: int) -> list
 
 
 def measure(run: Run, learned: Sequence[Example], unseen: Sequence[Example]) -> Point:
-    # As many steps for each size as for all: what is compared is data, not patience.
     found = margins(run.train(learned), run.tokenizer, [example.text for example in unseen])
     judged = predictions(unseen, found)
     labels = [example.urgent for example in unseen]
@@ -77,13 +76,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_sources(parser)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--epochs", type=int, default=SETTINGS.epochs, help="over all tickets")
     arguments = parser.parse_args()
     everything = data.tickets(arguments.tickets)
     learned = [example for example in everything if example.trade not in {*HELD_OUT, *OF_SUITES}]
     unseen = [example for example in everything if example.trade in HELD_OUT]
     start, points = base_of(arguments, LAYERS), []
     for part in nested(learned, arguments.sizes, SETTINGS.seed):
-        epochs = round(SETTINGS.epochs * len(learned) / len(part))
+        # As many steps for each size as for all: what is compared is data, not patience.
+        epochs = round(arguments.epochs * len(learned) / len(part))
         points.append(measure(Run(start, replace(SETTINGS, epochs=epochs)), part, unseen))
         print(points[-1], flush=True)
     law = fit([(point.tickets, point.log_loss) for point in points])

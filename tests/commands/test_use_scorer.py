@@ -98,3 +98,13 @@ def test_a_reason_that_is_none_changes_nothing(reason: str, says: str) -> None:
     with override_settings(SCORER=KEYWORD), pytest.raises(CommandError, match=f"--reason: .*{says}"):
         call_command("use_scorer", reason=reason)
     assert Policy.objects.count() == 1
+
+
+@pytest.mark.parametrize("folder", ["", "/no/such/folder"])
+def test_a_learned_model_that_is_not_there_is_refused_in_a_sentence(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEARNED_MODEL", folder)
+    with override_settings(SCORER="scoring.learned.Learned"), pytest.raises(CommandError, match="LEARNED_MODEL|folder"):
+        output_of("use_scorer", "--reason", "Ours")
+    assert Policy.objects.count() == 1

@@ -14,6 +14,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from tickets.audit.notes import NoteRefused
 from tickets.audit.publish import publish_batch
+from tickets.flow.canonical import decode
 from tickets.models import Archive, Entry, Shipping, ShippingFailure
 from tickets.models.clock import moment
 
@@ -99,7 +100,7 @@ def indices_of(generation: int) -> str:
 
 def document_of(entry: Entry) -> dict[str, Any]:
     """What is searchable about an entry, and its bytes as they were hashed."""
-    body = json.loads(bytes(entry.body))
+    body = decode(bytes(entry.body))
     document = {
         "seq": entry.seq,
         "at": moment(entry.at).isoformat(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from tickets.audit import merkle, notes
 from tickets.audit.archived import ArchiveWrong, archived
 from tickets.audit.frontier import Frontier
 from tickets.audit.keys import public_keys
-from tickets.flow.canonical import chain_hash
+from tickets.flow.canonical import chain_hash, decode
 from tickets.flow.record import decision_of
 from tickets.models import Checkpoint, Decision, Entry, Kind, LogHead
 from tickets.models.clock import moment
@@ -212,7 +211,7 @@ def _check_columns(row: _Row, body: dict[str, Any]) -> None:
 
 def _body(raw: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw)
+        body = decode(raw)
     except ValueError as error:
         raise _Wrong(f"its bytes are no JSON: {error}") from error
     if not isinstance(body, dict):

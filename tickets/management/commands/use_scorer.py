@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from tickets import pipeline
@@ -27,12 +27,16 @@ class Command(BaseCommand):
         reason = reasons.checked(options["reason"])
         scorer = scorer_class()
         active = ActivePolicy.current()
-        if is_carried(active, scorer.identity()):
+        try:
+            identity = scorer.identity()
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        if is_carried(active, identity):
             self.stdout.write(f"Policy {active.number} names {active.model} already; nothing to do.")
             return
         by = pipeline.Actor("command")
         with transaction.atomic():
-            model, calibration = register(scorer.identity(), scorer.calibration())
+            model, calibration = register(identity, scorer.calibration())
             values = like(active) | {"model": model, "calibration": calibration}
             policy = pipeline.draft_policy(values, by, reason)
             if not options["draft"]:
