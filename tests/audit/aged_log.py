@@ -9,6 +9,7 @@ from tests.commands.running import output_of
 from tests.factories import URGENT, acting, person, scored
 from tickets import pipeline
 from tickets.audit.archive import beginning_of
+from tickets.audit.verify import Fault, verify
 from tickets.flow.record import Draft, record
 from tickets.models import Archive, Kind, LogHead, Queue, Ticket
 from tickets.models.clock import microseconds
@@ -47,5 +48,12 @@ def archive(folder: Path, before: str, *more: str) -> str:
 
 def latest() -> Archive:
     found = Archive.latest()
+    assert found is not None
+    return found
+
+
+def fault() -> Fault:
+    """What verifying finds; it must find something."""
+    found = verify().fault
     assert found is not None
     return found

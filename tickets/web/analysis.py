@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django import forms
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
 from tickets import pipeline
@@ -18,9 +15,9 @@ from tickets.audit.analysis import analyse
 from tickets.audit.analysis_figures import Window
 from tickets.flow.record import Draft
 from tickets.models import Kind, Role
+from tickets.web.addresses import Asked, Moment
 from tickets.web.analysis_charts import charts
 from tickets.web.authentication import role_required
-from tickets.web.decision_search import Moment
 from tickets.web.requests import PersonRequest, actor
 
 _SHOWN, _SECOND = timedelta(days=7), timedelta(seconds=1)
@@ -29,15 +26,14 @@ _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = (("24 hours", 1), ("7 days", 7), ("30 days", 30), ("year", 365))
 
 
-class AnalysedTime(forms.Form):
+class AnalysedTime(Asked):
     """The query string is all of it. What is not given is filled in: up to now, and seven days."""
 
     since = Moment(required=False, label="From")
     until = Moment(required=False, label="Before")
 
     def clean(self) -> dict[str, Any]:
-        if unknown := sorted(set(self.data) - set(self.fields)):
-            raise ValidationError(f"There is no filter named {', '.join(unknown)[:200]}.")
+        super().clean()
         if self.errors:
             return self.cleaned_data
         # The whole second that it is now: what was decided a moment ago is in it.
@@ -55,17 +51,9 @@ class AnalysedTime(forms.Form):
         return Window(min(self.cleaned_data["since"], until), until)
 
     @property
-    def address(self) -> str:
-        """The query string, the same for readers in every zone. Call after is_valid."""
-        return "?since={since:%Y-%m-%dT%H:%M:%SZ}&until={until:%Y-%m-%dT%H:%M:%SZ}".format(
-            **{name: at.astimezone(UTC) for name, at in self.cleaned_data.items()}
-        )
-
-    @property
     def is_stable(self) -> bool:
-        """Whether both moments are given, and neither depends on the reader's zone. Call after is_valid."""
-        given = (parse_datetime(self.data.get(name, "")) for name in ("since", "until"))
-        return all(moment and timezone.is_aware(moment) for moment in given)
+        """Whether both moments are given, too. Call after is_valid."""
+        return all(self.data.get(name) for name in self.fields) and super().is_stable
 
 
 @role_required(Role.AUDITOR, Role.OPS)
@@ -75,15 +63,15 @@ def analysis(request: PersonRequest) -> HttpResponse:
     if not asked.is_valid():
         return render(request, "audit/analysis.html", {"asked": asked}, status=400)
     if not asked.is_stable:
-        return redirect(f"{request.path}{asked.address}")
+        return redirect(f"{request.path}{asked.address()}")
     found = analyse(asked.window())
-    pipeline.note(Draft(Kind.AUDIT_SEARCHED, "log", actor(request).name, {"query": f"analysis{asked.address}"}))
+    pipeline.note(Draft(Kind.AUDIT_SEARCHED, "log", actor(request).name, {"query": f"analysis{asked.address()}"}))
     context = {
         "asked": asked,
         "analysis": found,
         "figures": found.figures,
         "charts": charts(found.window, found.figures),
-        "within": asked.address.removeprefix("?"),
+        "within": asked.address().removeprefix("?"),
         "latest": [(name, f"?since={_days_ago(days)}") for name, days in _LATEST],
     }
     return render(request, "audit/analysis.html", context)

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.http import QueryDict
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from tickets.audit.search_query import Query
 from tickets.flow.record import Draft
 from tickets.models import Cause, Kind, Queue
 from tickets.models.entry import DECISIONS
 from tickets.models.policy import MILLION
+from tickets.web.addresses import Asked, Moment
 from tickets.web.fields import REASON_MAX, Probability
 
 _INT64, _INT31 = 2**63 - 1, 2**31 - 1
 _ANY = [("", "Any")]
 _FREE = ("model", "actor", "reason")
-_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
-class Moment(forms.DateTimeField):
-    """Typed in the reader's zone; in the address it is written in UTC."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
-
-    def to_python(self, value: Any) -> datetime | None:
-        at = super().to_python(value)
-        if at is not None and not _FIRST_YEAR <= at.year <= _LAST_YEAR:
-            raise ValidationError(f"Write a year from {_FIRST_YEAR} to {_LAST_YEAR}.")
-        return at
-
-    def prepare_value(self, value: Any) -> Any:
-        """As the browser's field wants it: local, without a zone. What cannot be read stays as it is."""
-        try:
-            at = self.to_python(value)
-        except ValidationError:
-            return value
-        return f"{timezone.localtime(at):%Y-%m-%dT%H:%M:%S}" if at else ""
-
-
-class DecisionSearch(forms.Form):
+class DecisionSearch(Asked):
     ticket = forms.IntegerField(required=False, min_value=1, max_value=_INT64)
     kind = forms.ChoiceField(required=False, choices=_ANY + [(kind.value, kind.label) for kind in DECISIONS])
     cause = forms.ChoiceField(required=False, choices=_ANY + Cause.choices)
@@ -63,11 +38,6 @@ class DecisionSearch(forms.Form):
     needs_check = forms.BooleanField(required=False, label="Please check")
     before = forms.IntegerField(required=False, min_value=1, max_value=_INT64, widget=forms.HiddenInput)
 
-    def clean(self) -> dict[str, Any]:
-        if unknown := sorted(set(self.data) - set(self.fields)):
-            raise ValidationError(f"There is no filter named {', '.join(unknown)[:200]}.")
-        return self.cleaned_data
-
     def query(self) -> Query:
         """Call after is_valid."""
         values = self.cleaned_data
@@ -80,27 +50,6 @@ class DecisionSearch(forms.Form):
         typed = "; ".join(f"{name}: {value}" for name in _FREE if (value := self.cleaned_data[name]))
         return Draft(Kind.AUDIT_SEARCHED, "log", actor, {"query": query}, typed[:REASON_MAX])
 
-    def address(self, **changed: Any) -> str:
-        """The query string of this search, the same for readers in every zone. Call after is_valid."""
-        values = {name: _written(value) for name, value in (self.cleaned_data | changed).items()}
-        query = QueryDict(mutable=True)
-        query.update({name: value for name, value in values.items() if value})
-        return f"?{query.urlencode(safe=':')}"
-
-    @property
-    def is_stable(self) -> bool:
-        """Whether no moment in the address depends on the reader's zone. Call after is_valid."""
-        given = [str(self.data[name]) for name in ("since", "until") if self.data.get(name)]
-        return all(moment and timezone.is_aware(moment) for moment in map(parse_datetime, given))
-
 
 def _millionths(probability: Any) -> int | None:
     return None if probability is None else int(probability * MILLION)
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if value is True:
-        return "on"
-    return "" if value in (None, False) else str(value)

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from tickets.audit.timeline import Acts
 from tickets.models import Kind, Policy
-from tickets.web.decision_search import Moment
+from tickets.web.addresses import Asked, Moment
 
 _INT64, _INT31 = 2**63 - 1, 2**31 - 1
 _CHOICES_SHOWN, _DIGITS = 200, 10
-
-
-class Asked(forms.Form):
-    """A form that refuses what it has no field for."""
-
-    def clean(self) -> dict[str, Any]:
-        if unknown := sorted(set(self.data) - set(self.fields)):
-            raise ValidationError(f"There is no filter named {', '.join(unknown)[:200]}.")
-        return self.cleaned_data
 
 
 class After(Asked):
@@ -52,19 +39,6 @@ class ActsFilter(Before):
         """Call after is_valid."""
         return Acts(actor=actor, **self.cleaned_data)
 
-    def address(self, **changed: Any) -> str:
-        """The query string of this filter, the same for readers in every zone. Call after is_valid."""
-        values = {name: _written(value) for name, value in (self.cleaned_data | changed).items()}
-        query = QueryDict(mutable=True)
-        query.update({name: value for name, value in values.items() if value})
-        return f"?{query.urlencode(safe=':')}"
-
-    @property
-    def is_stable(self) -> bool:
-        """Whether no moment in the address depends on the reader's zone. Call after is_valid."""
-        given = [str(self.data[name]) for name in ("since", "until") if self.data.get(name)]
-        return all(moment and timezone.is_aware(moment) for moment in map(parse_datetime, given))
-
 
 class TwoPolicies(Asked):
     """`from` and `to`: numbers of policies. "from" is a word of Python, so the fields are made by name."""
@@ -90,9 +64,3 @@ def _choices(latest: list[int], asked: str) -> list[tuple[str, str]]:
     numbers = [str(number) for number in latest]
     others = [asked] if asked.isdecimal() and asked not in numbers else []
     return [(number, f"Policy {number[:_DIGITS]}") for number in [*numbers, *others]]
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return "" if value is None else str(value)

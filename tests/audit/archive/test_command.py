@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.api.client import row_counts
-from tests.audit.aged_log import APRIL, FEBRUARY, JANUARY, MARCH, archive, fill, month_begins, months
+from tests.audit.aged_log import APRIL, FEBRUARY, JANUARY, MARCH, archive, fill, month_begins
 from tests.commands.running import output_of
 from tests.factories import URGENT, scored
 from tickets import pipeline
@@ -19,17 +19,6 @@ from tickets.models import Archive, Requester, Ticket
 
 pytestmark = pytest.mark.django_db
 BY = pipeline.Actor("command")
-
-
-@pytest.fixture(autouse=True)
-def own_files(tmp_path: Path, settings: Any) -> None:
-    settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints.jsonl"
-    settings.ELASTICSEARCH_URL = settings.ELASTICSEARCH_ADMIN_URL = ""
-
-
-@pytest.fixture
-def ticket() -> Ticket:
-    return months()
 
 
 def refusal(*arguments: str) -> str:

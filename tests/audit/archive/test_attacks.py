@@ -5,46 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError
 from django.db import DatabaseError, connection, transaction
 
-from tests.audit.aged_log import FEBRUARY, archive, fill, latest, months
+from tests.audit.aged_log import FEBRUARY, archive, fault, fill, latest
 from tests.audit.tampering import as_bytes, tamper
 from tickets import pipeline
 from tickets.audit import merkle
 from tickets.audit.checkpoints import LogContradicted, tiles_of
-from tickets.audit.verify import Fault, verify
+from tickets.audit.verify import Fault
 from tickets.flow.canonical import chain_hash, encode
 from tickets.models import Archive, Decision, Entry, Kind, LogHead, Ticket, Tile
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_files(tmp_path: Path, settings: Any) -> None:
-    settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints.jsonl"
-    settings.ELASTICSEARCH_URL = settings.ELASTICSEARCH_ADMIN_URL = ""
-
-
-@pytest.fixture
-def ticket() -> Ticket:
-    return months()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, ticket: Ticket) -> Path:
-    """The archive of January."""
-    archive(tmp_path / "january", FEBRUARY)
-    return tmp_path / "january"
-
-
-def fault() -> Fault:
-    found = verify().fault
-    assert found is not None
-    return found
 
 
 class TestTheDatabase:

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.audit.aged_log import APRIL, FEBRUARY, JANUARY, MARCH, archive, fill, latest, month_begins, months
+from tests.audit.aged_log import APRIL, FEBRUARY, JANUARY, MARCH, archive, fault, fill, latest, month_begins
 from tests.audit.tampering import as_bytes, tamper
 from tests.commands.running import output_of
 from tests.factories import URGENT, acting, person, scored
@@ -23,35 +23,11 @@ from tickets.audit import keys, merkle
 from tickets.audit.archive import beginning_of, leaving, months_before
 from tickets.audit.checkpoints import read_notes
 from tickets.audit.frontier import Frontier
-from tickets.audit.verify import Fault, verify
+from tickets.audit.verify import verify
 from tickets.flow.canonical import chain_hash, encode
 from tickets.models import Archive, Decision, Entry, Kind, LogHead, Queue, Reason, Ticket, Tile
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_files(tmp_path: Path, settings: Any) -> None:
-    settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints.jsonl"
-    settings.ELASTICSEARCH_URL = settings.ELASTICSEARCH_ADMIN_URL = ""
-
-
-@pytest.fixture
-def ticket() -> Ticket:
-    return months()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, ticket: Ticket) -> Path:
-    """The archive of January."""
-    archive(tmp_path / "january", FEBRUARY)
-    return tmp_path / "january"
-
-
-def fault() -> Fault:
-    found = verify().fault
-    assert found is not None
-    return found
 
 
 class TestFrontier:

@@ -26,7 +26,6 @@ def test_the_copys_months_go_with_theirs_and_the_rest_agrees(
     admin: Elasticsearch,
     reader: Elasticsearch,
 ) -> None:
-    settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints.jsonl"
     settings.ELASTICSEARCH_URL = os.environ["ELASTICSEARCH_URL"]
     settings.ELASTICSEARCH_ADMIN_URL = os.environ["ELASTICSEARCH_ADMIN_URL"]
     months()

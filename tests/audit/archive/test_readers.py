@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests.api.client import TICKETS, Caller
-from tests.audit.aged_log import FEBRUARY, JANUARY, archive, fill, latest, month_begins, months
+from tests.audit.aged_log import FEBRUARY, JANUARY, archive, fill, latest, month_begins
 from tests.audit.tampering import tamper
 from tests.commands.running import output_of
 from tests.factories import URGENT, acting, decide_by, person, scored
@@ -18,37 +17,13 @@ from tests.web.test_pages import logged_in
 from tickets import pipeline
 from tickets.audit import ship
 from tickets.audit.checkpoints import leaves
-from tickets.audit.verify import Fault, verify
+from tickets.audit.verify import verify
 from tickets.flow.review import ReviewRefused
 from tickets.flow.score import scorer
 from tickets.models import Decision, Entry, Job, Kind, Queue, RegisteredModel, Ticket
 from tickets.policy.calibrating import labelled_by_people
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_files(tmp_path: Path, settings: Any) -> None:
-    settings.LOG_KEY_FILE, settings.CHECKPOINTS_FILE = tmp_path / "key", tmp_path / "checkpoints.jsonl"
-    settings.ELASTICSEARCH_URL = settings.ELASTICSEARCH_ADMIN_URL = ""
-
-
-@pytest.fixture
-def ticket() -> Ticket:
-    return months()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, ticket: Ticket) -> Path:
-    """The archive of January."""
-    archive(tmp_path / "january", FEBRUARY)
-    return tmp_path / "january"
-
-
-def fault() -> Fault:
-    found = verify().fault
-    assert found is not None
-    return found
 
 
 def test_a_part_of_the_log_that_is_archived_is_passed_over(folder: Path) -> None:
