@@ -105,6 +105,9 @@ def test_a_learned_model_that_is_not_there_is_refused_in_a_sentence(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEARNED_MODEL", folder)
-    with override_settings(SCORER="scoring.learned.Learned"), pytest.raises(CommandError, match=r"LEARNED_MODEL|folder"):
+    with (
+        override_settings(SCORER="scoring.learned.Learned"),
+        pytest.raises(CommandError, match=r"LEARNED_MODEL|folder"),
+    ):
         output_of("use_scorer", "--reason", "Ours")
     assert Policy.objects.count() == 1

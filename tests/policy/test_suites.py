@@ -15,10 +15,11 @@ from scoring.suites.texts import texts
 from tests.factories import decide_by
 from tickets import pipeline
 from tickets.audit.verify import verify
+from tickets.flow.canonical import without_floats
 from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Entry, Evaluation, Kind
 from tickets.policy.evaluating import Case, data_digest
-from tickets.policy.measured import Measured, exact, figures_digest
+from tickets.policy.measured import Measured, figures_digest
 from tickets.policy.plots import SIDE, histogram, precision_and_recall, roc
 from tickets.policy.suites import measure_suites
 
@@ -100,7 +101,7 @@ class TestDigests:
         assert data_digest([protected]) != data_digest([Case("one", urgent=True)])
 
     def test_millionths_take_the_place_of_fractions_alone(self) -> None:
-        assert exact({"a": 0.25, "b": [1, -0.5], "c": "x", "d": (2.0,)}) == {
+        assert without_floats({"a": 0.25, "b": [1, -0.5], "c": "x", "d": (2.0,)}) == {
             "a": 250_000,
             "b": [1, -500_000],
             "c": "x",

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from tickets.flow.decide import millionths
+
 SCHEMA = 1
 
 
@@ -22,6 +24,15 @@ def encode(body: dict[str, Any]) -> bytes:
 def decode(body: bytes) -> Any:
     """What the bytes of an entry say. Raises ValueError where they are no JSON."""
     return orjson.loads(body)
+
+
+def without_floats(value: Any) -> Any:
+    """Figures as an entry holds them: each float an integer of millionths, tuples as lists."""
+    if isinstance(value, dict):
+        return {name: without_floats(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_floats(member) for member in value]
+    return millionths(value) if isinstance(value, float) else value
 
 
 def chain_hash(prev_hash: str, body: bytes) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q, QuerySet, TextChoices
 
 from scoring.calibration import UNCALIBRATED, fit, fit_isotonic
 from scoring.calibration import Calibration as Values
 from scoring.measures import brier, ece, log_loss
+from tickets.flow.canonical import without_floats
 from tickets.flow.decide import MILLION, millionths
 from tickets.flow.origin import calibration_content
 from tickets.flow.record import Draft
@@ -97,7 +97,7 @@ def added_draft(row: Calibration, actor: str) -> Draft:
     if row.model:
         content |= {"model": {"name": row.model.name, "digest": row.model.digest}}
     if row.data_digest:
-        content |= {"data_digest": row.data_digest, "figures": _exact(row.figures)}
+        content |= {"data_digest": row.data_digest, "figures": without_floats(row.figures)}
     return Draft(Kind.CALIBRATION_ADDED, f"calibration:{row.pk}", actor, content)
 
 
@@ -127,11 +127,3 @@ def _figures(ordered: Sequence[Labelled], maps: Sequence[Values]) -> dict[str, f
     labels = [one.urgent for one in ordered]
     measured = {"ece": ece, "brier": brier, "log_loss": log_loss}
     return {name: round(measure(chances, labels), _PLACES) for name, measure in measured.items()}
-
-
-def _exact(figures: dict[str, Any]) -> dict[str, Any]:
-    """The log holds no floats."""
-    return {
-        name: _exact(value) if isinstance(value, dict) else millionths(value) if isinstance(value, float) else value
-        for name, value in figures.items()
-    }

@@ -6,8 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.flow.canonical import encode
-from tickets.flow.decide import millionths
+from tickets.flow.canonical import encode, without_floats
 from tickets.flow.record import Draft
 from tickets.models import Kind, Policy
 
@@ -39,7 +38,7 @@ def evaluated_draft(measured: Measured, actor: str) -> Draft:
         "calibration": measured.policy.calibration.version,
         "source": measured.source if measured.source in _WORDS else OF_A_FILE,
         "data_digest": measured.data_digest,
-        "figures": exact(measured.main),
+        "figures": without_floats(measured.main),
         "figures_digest": figures_digest(measured.figures),
     }
     return Draft(Kind.EVALUATED, f"model:{model.pk}", actor, content)
@@ -47,13 +46,4 @@ def evaluated_draft(measured: Measured, actor: str) -> Draft:
 
 def figures_digest(figures: dict[str, Any]) -> str:
     """SHA-256 in hex over the canonical JSON of the figures, with millionths in the place of fractions."""
-    return hashlib.sha256(encode(exact(figures))).hexdigest()
-
-
-def exact(figures: Any) -> Any:
-    """Without floats, as the log wants it: each becomes an integer of millionths."""
-    if isinstance(figures, dict):
-        return {name: exact(value) for name, value in figures.items()}
-    if isinstance(figures, list | tuple):
-        return [exact(value) for value in figures]
-    return millionths(figures) if isinstance(figures, float) else figures
+    return hashlib.sha256(encode(without_floats(figures))).hexdigest()

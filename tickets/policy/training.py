@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scoring.types import Model
-from tickets.flow.decide import millionths
+from tickets.flow.canonical import without_floats
 from tickets.flow.record import Draft
 from tickets.models import Calibration, Input, Kind, Label, Queue, RegisteredModel
 from tickets.models.clock import microseconds
@@ -125,18 +125,9 @@ def data_digest(examples: Sequence[Example]) -> str:
 
 def registered_draft(row: RegisteredModel, card: dict[str, Any], actor: str) -> Draft:
     """The log entry of a model that was made here, whole: on what, from what, and how good."""
-    told = {name: exact(card[name]) for name in ("learned_from", "held_out", "figures")}
+    told = {name: without_floats(card[name]) for name in ("learned_from", "held_out", "figures")}
     told["base"] = {"name": card["base"]["id"], "digest": card["base"]["digest"]}
     return Draft(Kind.MODEL_REGISTERED, f"model:{row.pk}", actor, {"name": row.name, "digest": row.digest} | told)
-
-
-def exact(value: Any) -> Any:
-    """The log holds no floats: millionths."""
-    if isinstance(value, dict):
-        return {name: exact(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [exact(member) for member in value]
-    return millionths(value) if isinstance(value, float) else value
 
 
 def _place(one: Example, seed: int) -> tuple[str, bool]:
