@@ -10,8 +10,10 @@ from django.test import override_settings
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch
 
 from tests.factories import CALM, scored
+from tickets import pipeline
 from tickets.audit import ship
-from tickets.models import Entry, Shipping, ShippingFailure
+from tickets.audit.verifying import Range
+from tickets.models import Entry, Kind, Shipping, ShippingFailure
 
 pytestmark = [pytest.mark.django_db, pytest.mark.real, pytest.mark.usefixtures("real_servers", "empty")]
 
@@ -27,6 +29,14 @@ def test_switched_on_late_it_starts_at_the_first_entry(admin: Elasticsearch) -> 
     ship.ship_waiting()
     assert list(copied(admin)) == list(Entry.objects.values_list("seq", flat=True))
     assert ship.unshipped() == 0
+
+
+def test_a_worker_that_verifies_ships_what_is_recorded_meanwhile(admin: Elasticsearch) -> None:
+    scored()
+    pipeline.ask_for_verification(Range(), pipeline.Actor("user:1"))
+    pipeline.run_job("test")
+    result = Entry.objects.get(kind=Kind.VERIFIED)
+    assert list(copied(admin)) == list(range(1, result.seq))
 
 
 def test_the_copy_holds_the_bytes_that_were_hashed(admin: Elasticsearch) -> None:

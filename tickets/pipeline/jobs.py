@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, QuerySet
 
 from tickets import presence, wake
+from tickets.audit import ship
 from tickets.audit.verifying import Range, verification
 from tickets.flow import jobs
 from tickets.flow.jobs import Held
@@ -102,6 +103,8 @@ def _telling(held: Held, worker: str, is_stopping: Callable[[], bool]) -> Callab
         presence.note(worker, ProcessKind.HOUSEKEEPING)
         if not jobs.keep(held, progress, total, database_now(), LEASE):
             raise _NotHeld
+        # The same worker ships: what is recorded meanwhile does not wait for the end of a long job.
+        ship.ship_waiting()
 
     return tell
 
