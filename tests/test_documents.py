@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.installation import ROOT, Installation, embedded, eventually
+from tickets.models import Kind
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -94,6 +95,11 @@ def test_its_links_lead_to_files(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+def test_every_kind_of_entry_is_in_the_format_of_the_log() -> None:
+    written = (ROOT / "docs" / "log-format.md").read_text()
+    assert [kind.value for kind in Kind if f"`{kind.value}`" not in written] == []
 
 
 def test_every_metric_that_is_told_of_is_there(site: Installation) -> None:
