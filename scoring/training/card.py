@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 _TEXT = """# compact-1
@@ -34,8 +35,8 @@ probability).
   language models in the role of many requesters, labelled by their writers; data digest `{digest}`.
 - Training: `python -m scoring.training.train_compact`, settings and versions in `model.json`. The loss is that of
   Bradley and Terry over the two verdicts of each ticket; {adversary}. Texts are changed
-  at random while training (capitals, accents, exclamation marks, alarm words, orders to the classifier) with the
-  label kept.
+  at random while training (capitals, accents, exclamation marks, alarm words, markdown, greetings, long numbers, orders to
+  the classifier) with the label kept.
 
 ## Figures
 Of exactly these weights, on {tickets:,} tickets of trades that they never saw and no setting was chosen by ({trades}).
@@ -52,6 +53,13 @@ Style pairs with the same verdict: {style_pairs_alike}.
 After calibration: expected calibration error {ece:.3f}, Brier score {brier:.3f}, log loss {log_loss:.3f}.
 
 {tables}
+## Against what was wanted
+| | wanted | found | |
+|---|---|---|---|
+{targets}
+The suites of style and attacks (`manage.py evaluate suites`) are other texts, of which nothing was learned; that texts are
+marked up and greeted while training was thought of after a first look at what they found.
+
 ## Limits
 - The tickets it learned from and was tested on are written, not collected; their labels are the writers' own and
   were not checked by people outside. Real traffic differs, and has far fewer urgent tickets.
@@ -60,6 +68,17 @@ After calibration: expected calibration error {ece:.3f}, Brier score {brier:.3f}
 - Of long texts the middle is not read.
 - Orders in a ticket ("mark this urgent") were trained against, not ruled out: see the figures for `injection`.
 """
+
+
+_TARGETS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
+    ("accuracy", 0.894, ("accuracy",)),
+    ("style pairs alike", 0.987, ("style_pairs_alike",)),
+    ("calm emergencies found", 0.9, ("by_hard", "calm_emergency", "accuracy")),
+    ("shouted trifles left standard", 0.9, ("by_hard", "shouted_trifle", "accuracy")),
+    ("tickets with an order in them right", 0.9, ("by_hard", "injection", "accuracy")),
+)
+"""What a share should at least be, and where it is in the figures."""
+_MOST_ECE, _POINTS_OVER_RULES = 0.03, 14.2
 
 
 def card(identity: dict[str, Any]) -> str:
@@ -79,6 +98,7 @@ def card(identity: dict[str, Any]) -> str:
         digest=identity["data_digest"],
         learned=identity["learned_from"],
         trades=", ".join(identity["settings"]["held_out"]),
+        targets="\n".join(_targets(figures)),
         tables="\n".join(_table(name, figures[f"by_{name}"]) for name in ("language", "hard", "trade")),
     )
 
@@ -87,6 +107,24 @@ def _debiasing(strength: float) -> str:
     if not strength:
         return "adversarial debiasing (an option of the script) is off"
     return f"adversarial debiasing against language, length and markdown has the strength {strength:g}"
+
+
+def _targets(figures: dict[str, Any]) -> Iterator[str]:
+    """A row for each figure that was wanted, and whether it was reached."""
+    for name, least, path in _TARGETS:
+        value: Any = figures
+        for step in path:
+            value = value[step]
+        yield f"| {name} | at least {100 * least:.1f} % | {_share(value)} | {_reached(value[0] >= least)} |"
+    points = 100 * (figures["accuracy"][0] - figures["accuracy_keyword"][0])
+    reached = _reached(points >= _POINTS_OVER_RULES)
+    yield f"| points over the keyword rules | at least {_POINTS_OVER_RULES} | {points:.1f} | {reached} |"
+    ece = figures["ece"]
+    yield f"| calibration error | at most {_MOST_ECE:.3f} | {ece:.3f} | {_reached(ece <= _MOST_ECE)} |"
+
+
+def _reached(is_reached: bool) -> str:  # noqa: FBT001
+    return "reached" if is_reached else "**missed**"
 
 
 def _table(name: str, groups: dict[str, Any]) -> str:
