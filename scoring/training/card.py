@@ -35,8 +35,8 @@ probability).
   language models in the role of many requesters, labelled by their writers; data digest `{digest}`.
 - Training: `python -m scoring.training.train_compact`, settings and versions in `model.json`. The loss is that of
   Bradley and Terry over the two verdicts of each ticket; {adversary}. Texts are changed
-  at random while training (capitals, accents, exclamation marks, alarm words, markdown, greetings, long numbers, orders to
-  the classifier) with the label kept.
+  at random while training (capitals, accents, exclamation marks, alarm words, markdown, greetings, long numbers, orders
+  to the classifier) with the label kept.
 
 ## Figures
 Of exactly these weights, on {tickets:,} tickets of trades that they never saw and no setting was chosen by ({trades}).
@@ -57,8 +57,8 @@ After calibration: expected calibration error {ece:.3f}, Brier score {brier:.3f}
 | | wanted | found | |
 |---|---|---|---|
 {targets}
-The suites of style and attacks (`manage.py evaluate suites`) are other texts, of which nothing was learned; that texts are
-marked up and greeted while training was thought of after a first look at what they found.
+The suites of style and attacks (`manage.py evaluate suites`) are other texts, of which nothing was learned; that texts
+are marked up and greeted while training was thought of after a first look at what they found.
 
 ## Limits
 - The tickets it learned from and was tested on are written, not collected; their labels are the writers' own and
