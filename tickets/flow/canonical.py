@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ def encode(body: dict[str, Any]) -> bytes:
 
     And for integers of more than 64 bits and halves of surrogate pairs, which not every language can read.
     """
-    _refuse_inexact(body)
+    _refuse_inexact(body.values())
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
@@ -40,12 +41,14 @@ def chain_hash(prev_hash: str, body: bytes) -> str:
     return hashlib.sha256(bytes.fromhex(prev_hash) + body).hexdigest()
 
 
-def _refuse_inexact(value: Any) -> None:
-    if type(value) is dict:
-        for member in value.values():
+def _refuse_inexact(members: Iterable[Any]) -> None:
+    for member in members:
+        kind = type(member)
+        if kind is int or kind is str:
+            continue
+        if kind is dict:
+            _refuse_inexact(member.values())
+        elif kind is list or kind is tuple:
             _refuse_inexact(member)
-    elif type(value) in (list, tuple):
-        for member in value:
-            _refuse_inexact(member)
-    elif not (type(value) is int or isinstance(value, str)):
-        raise TypeError(f"{value!r} has no canonical form; write an integer or a string")
+        elif not isinstance(member, str):
+            raise TypeError(f"{member!r} has no canonical form; write an integer or a string")
