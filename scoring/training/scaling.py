@@ -75,6 +75,7 @@ lower the loss by {100 * (1 - 2**-law.alpha):.1f} %, if the law held on.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_sources(parser)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--epochs", type=int, default=SETTINGS.epochs, help="over all tickets")
     arguments = parser.parse_args()

@@ -115,13 +115,12 @@ def _write(file: Path, content: dict[str, Any], indent: int | None = 2) -> None:
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """What every training starts from, and where its result goes."""
+    """What every training starts from."""
     parser.add_argument("--tickets", type=Path, default=data.TICKETS)
     parser.add_argument("--base-weights", type=Path, required=True)
     parser.add_argument("--base-tokenizer", type=Path, required=True)
     parser.add_argument("--bug-reports", type=Path, required=True)
     parser.add_argument("--helpdesk", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
 
 
 def base_of(sources: argparse.Namespace, layers: int) -> base.Base:
@@ -134,6 +133,7 @@ def base_of(sources: argparse.Namespace, layers: int) -> base.Base:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_sources(parser)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("var/runs"), help="where MLflow keeps what each run was")
     parser.add_argument("--held-out", nargs="+", default=HELD_OUT, metavar="TRADE")
     parser.add_argument("--layers", type=int, default=LAYERS)
