@@ -151,7 +151,7 @@ def main() -> None:
     found = write(arguments.out, run, Outcome(encoder, learned, unseen))
     identity = json.loads((arguments.out / "model.json").read_text(encoding="utf-8"))
     tracking.keep(arguments.runs, identity, arguments.out)
-    _write_predictions(arguments.out.with_suffix(".held_out.jsonl"), unseen, found)
+    _write_predictions(arguments.out.with_name(f"{arguments.out.name}.held_out.jsonl"), unseen, found)
 
 
 def _write_predictions(file: Path, examples: Sequence[Example], margins: Sequence[float]) -> None:
