@@ -13,7 +13,8 @@ from scoring.measures import BINS, Z_88, auc, brier, ece, kappa, log_loss, paire
 from scoring.types import Request, Scorer
 from tickets.flow.decide import MILLION, decide
 from tickets.flow.origin import fallback_values, values_of
-from tickets.models import Input, Label, Policy, Queue
+from tickets.models import Label, Policy, Queue
+from tickets.policy.labels import by_people, last_said
 from tickets.policy.measured import Measured
 
 STRATA = {"technical": 0.7, "open": 0.2, "controversial": 0.1}
@@ -60,13 +61,7 @@ class Outcome:
 
 def labelled_by_people() -> list[Case]:
     """What people said last of each ticket, with the text they said it about."""
-    labels = {label.ticket_id: label for label in _human_labels().select_related("ticket__requester")}
-    inputs = {(row.ticket_id, row.version): row for row in Input.objects.filter(ticket__in=labels)}
-    return [
-        Case(found.text, label.queue == Queue.URGENT, _about(label), found.digest)
-        for label in labels.values()
-        if (found := inputs.get((label.ticket_id, label.input_version)))
-    ]
+    return [Case(text.text, label.queue == Queue.URGENT, _about(label), text.digest) for label, text in last_said()]
 
 
 def sample(cases: Sequence[Case], number: int, seed: int) -> list[Case]:
@@ -143,7 +138,7 @@ def agreement() -> dict[str, Any]:
     """How two people agree who labelled the same text, from the labels table; a program's labels are no one's."""
     first: dict[tuple[int, int], Label] = {}
     pairs: list[tuple[bool, bool]] = []
-    for label in _human_labels():
+    for label in by_people():
         place = (label.ticket_id, label.input_version)
         other = first.setdefault(place, label)
         if other.user_id != label.user_id:
@@ -155,10 +150,6 @@ def agreement() -> dict[str, Any]:
         "agreement_88": wilson(agreed, len(pairs), Z_88),
         "kappa": round(kappa(pairs), _PLACES),
     }
-
-
-def _human_labels() -> Any:
-    return Label.objects.filter(revoked_at=None).exclude(user=None).order_by("seq")
 
 
 def _about(label: Label) -> dict[str, str]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from scoring.types import Model
 from tickets.flow.canonical import without_floats
 from tickets.flow.record import Draft
-from tickets.models import Calibration, Input, Kind, Label, Queue, RegisteredModel
+from tickets.models import Calibration, Kind, Queue, RegisteredModel
 from tickets.models.clock import microseconds
 from tickets.policy.calibrating import Labelled, Method, calibrate
+from tickets.policy.labels import last_said
 
 if TYPE_CHECKING:
     from scoring.compact import Compact
@@ -54,14 +55,7 @@ class Trained:
 
 def labelled_by_people() -> list[Example]:
     """What people said last of each ticket, when, and the text they said it about."""
-    said = Label.objects.filter(revoked_at=None).exclude(user=None).order_by("seq")
-    labels = {label.ticket_id: label for label in said}
-    texts = {(row.ticket_id, row.version): row.text for row in Input.objects.filter(ticket__in=labels)}
-    return [
-        Example(texts[place], label.queue == Queue.URGENT, label.at)
-        for label in labels.values()
-        if (place := (label.ticket_id, label.input_version)) in texts
-    ]
+    return [Example(text.text, label.queue == Queue.URGENT, label.at) for label, text in last_said()]
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:

@@ -1,0 +1,23 @@
+"""What people said is true, with the texts they said it about: what evaluating and training read."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from tickets.models import Input, Label
+
+
+def by_people() -> QuerySet[Label]:
+    """Labels that hold, oldest first; a program's are no one's."""
+    return Label.objects.filter(revoked_at=None).exclude(user=None).order_by("seq")
+
+
+def last_said() -> list[tuple[Label, Input]]:
+    """The last label of each ticket, and its text; without those whose text is no longer stored."""
+    labels = {label.ticket_id: label for label in by_people().select_related("ticket__requester")}
+    texts = {(row.ticket_id, row.version): row for row in Input.objects.filter(ticket__in=labels)}
+    return [
+        (label, text)
+        for label in labels.values()
+        if (text := texts.get((label.ticket_id, label.input_version))) is not None
+    ]
