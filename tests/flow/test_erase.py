@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import psycopg2
 import pytest
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.test import override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -36,6 +36,7 @@ from tickets.models import (
     Entry,
     Input,
     Job,
+    JobKind,
     Kind,
     Message,
     Queue,
@@ -47,6 +48,7 @@ from tickets.models import (
 )
 from tickets.pipeline import Actor
 from tickets.pipeline.explaining import record_explanation
+from tickets.pipeline.idle import take
 from tickets.web.figures import figures
 
 pytestmark = pytest.mark.django_db
@@ -305,8 +307,7 @@ class TestUnderWay:
         decide_by(review_band=0)
         ticket = scored(URGENT, **PERSON)
         pipeline.ask_for_explanation(ticket.pk, BY)
-        with transaction.atomic():
-            claimed = explaining.claim(timezone.now())
+        claimed = take(JobKind.EXPLAIN, score.scorer().model)
         assert claimed
         asked = explaining.read(*claimed, score.scorer().model)
         found, milliseconds = explaining.explain(asked)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from tests.factories import CALM, SOON, URGENT, acting, decide_by, fallen_back, person, scored, submitted
@@ -16,8 +15,9 @@ from tickets.audit.explain import explain
 from tickets.audit.verify import verify
 from tickets.flow import explaining, score
 from tickets.flow.review import ReviewRefused
-from tickets.models import Decision, Entry, Input, Job, JobState, Kind, Label, Queue, Ticket, Waiting
+from tickets.models import Decision, Entry, Input, Job, JobKind, JobState, Kind, Label, Queue, Ticket, Waiting
 from tickets.pipeline.explaining import record_explanation
+from tickets.pipeline.idle import take
 
 pytestmark = pytest.mark.django_db
 TEXT = "I hope you are well. No customer can pay since nine o'clock, all cards fail. Kind regards, Ann"
@@ -140,8 +140,7 @@ class TestFailing:
 
     def test_a_worker_that_died_with_it_loses_nothing(self, asked: Ticket) -> None:
         model = score.scorer().model
-        with transaction.atomic():
-            held = explaining.claim(timezone.now())
+        held = take(JobKind.EXPLAIN, score.scorer().model)
         assert held
         assert not pipeline.explain_one("other", model)
         Job.objects.update(available_at=timezone.now() - timedelta(seconds=1))

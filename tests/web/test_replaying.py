@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from tests.audit.tampering import as_bytes, tamper
@@ -17,8 +16,9 @@ from tests.web.test_pages import logged_in
 from tickets import pipeline
 from tickets.audit.replay import replay, scorers_here
 from tickets.audit.verify import verify
-from tickets.flow import replaying, score
-from tickets.models import Decision, Entry, Input, Job, JobState, Kind, Queue, Ticket
+from tickets.flow import score
+from tickets.models import Decision, Entry, Input, Job, JobKind, JobState, Kind, Queue, Ticket
+from tickets.pipeline.idle import take
 from tickets.pipeline.replaying import record_replay
 
 pytestmark = pytest.mark.django_db
@@ -182,8 +182,7 @@ class TestTheAnswer:
 class TestFailing:
     def test_a_worker_that_comes_too_late_records_nothing(self, seq: int) -> None:
         pipeline.ask_for_replay(seq, BY)
-        with transaction.atomic():
-            held = replaying.claim(timezone.now())
+        held = take(JobKind.REPLAY, score.scorer().model)
         assert held
         assert not pipeline.replay_one("other", score.scorer().model)
         Job.objects.update(available_at=timezone.now() - timedelta(seconds=1))

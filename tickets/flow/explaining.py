@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import QuerySet
-
 from scoring.evidence import left_out
 from scoring.types import Evidence, Model, Request, Score
 from tickets.flow import jobs
@@ -47,16 +44,6 @@ def ask(seqs: Sequence[int], actor: str, now: datetime) -> None:
         for seq in seqs
     ]
     Job.objects.bulk_create(wanted, ignore_conflicts=True)
-
-
-def waiting(now: datetime) -> QuerySet[Job]:
-    """What was asked and may be worked at."""
-    return jobs.waiting(JobKind.EXPLAIN, now)
-
-
-def claim(now: datetime) -> Held | None:
-    """The oldest job that may be worked at, held until the lease runs out. Call inside a transaction."""
-    return jobs.claim(waiting(now), now, settings.LEASE)
 
 
 def read(job: Job, token: int, model: Model) -> Asked:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 
-from tickets.flow import jobs
 from tickets.flow.jobs import Held
 from tickets.flow.record import Draft
 from tickets.models import Job, JobKind, JobState, Kind
@@ -22,16 +20,6 @@ def ask(seq: int, actor: str, now: datetime) -> None:
     _asked(seq).filter(state=JobState.FAILED).delete()
     wanted = Job(kind=JobKind.REPLAY, subject=_subject(seq), actor=actor, created_at=now, available_at=now)
     Job.objects.bulk_create([wanted], ignore_conflicts=True)
-
-
-def waiting(now: datetime) -> QuerySet[Job]:
-    """What was asked and may be worked at."""
-    return jobs.waiting(JobKind.REPLAY, now)
-
-
-def claim(now: datetime) -> Held | None:
-    """The oldest job that may be worked at, held until the lease runs out. Call inside a transaction."""
-    return jobs.claim(waiting(now), now, settings.LEASE)
 
 
 def draft(held: Held, content: dict[str, Any], actor: str) -> Draft:

@@ -12,10 +12,10 @@ from tickets.flow import explaining, jobs, review
 from tickets.flow.explaining import Asked
 from tickets.flow.record import record
 from tickets.flow.settle import held_ticket, held_tickets
-from tickets.models import ActivePolicy, Decision
+from tickets.models import Decision, JobKind
 from tickets.models.clock import database_now
 from tickets.pipeline.acting import Actor
-from tickets.pipeline.carrying import problem
+from tickets.pipeline.idle import take
 from tickets.pipeline.shipping import ship_on_commit
 
 
@@ -31,10 +31,7 @@ def ask_for_explanation(ticket_id: int, by: Actor) -> Decision:
 
 def explain_one(worker: str, model: Model) -> bool:
     """Explains one decision that was asked about; False when there is none. Only when nothing waits for a score."""
-    if problem(ActivePolicy.current(), model) or not explaining.waiting(database_now()).exists():
-        return False
-    with transaction.atomic():
-        held = explaining.claim(database_now())
+    held = take(JobKind.EXPLAIN, model)
     if held is None:
         return False
     try:

@@ -10,11 +10,11 @@ from tickets.audit.replay import Replayed, content_of, replay, scorers_here
 from tickets.flow import jobs, replaying
 from tickets.flow.jobs import Held
 from tickets.flow.record import record
-from tickets.models import ActivePolicy, Decision
+from tickets.models import Decision, JobKind
 from tickets.models.clock import database_now
 from tickets.models.entry import AUTOMATIC
 from tickets.pipeline.acting import Actor
-from tickets.pipeline.carrying import problem
+from tickets.pipeline.idle import take
 from tickets.pipeline.shipping import ship_on_commit
 
 
@@ -28,10 +28,7 @@ def ask_for_replay(seq: int, by: Actor) -> None:
 
 def replay_one(worker: str, model: Model) -> bool:
     """Makes one decision again that was asked for; False when there is none. Only when nothing waits for a score."""
-    if problem(ActivePolicy.current(), model) or not replaying.waiting(database_now()).exists():
-        return False
-    with transaction.atomic():
-        held = replaying.claim(database_now())
+    held = take(JobKind.REPLAY, model)
     if held is None:
         return False
     seq = replaying.seq_of(held.job)
