@@ -7,13 +7,13 @@ All of it is a sum over tokens and words, so each stretch of a text has its exac
 from __future__ import annotations
 
 import hashlib
-import io
-from bisect import bisect_right
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scoring.compact import UNKNOWN, Look, told
-from scoring.ngrams import grams, tf_idf
+from scoring.compact import Look
+from scoring.ngrams import Weights, from_npz, to_npz
+from scoring.reading import UNKNOWN
+from scoring.shares import told
 from scoring.types import Score
 
 if TYPE_CHECKING:
@@ -22,17 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """states: (384,). keys: (grams,), uint32, rising; idf, weights: (grams,), of the gram of that number.
-
-    bias, base: arrays of one number, since all of it is written as arrays.
-    """
+    """bias, base: arrays of one number, since all of it is written as arrays. states: (384,)."""
 
     bias: NDArray[Any]
     base: NDArray[Any]
     states: NDArray[Any]
-    keys: NDArray[Any]
-    idf: NDArray[Any]
-    weights: NDArray[Any]
+    words: Weights
 
     def score(self, text: str, look: Look) -> Score:
         """Raises ValueError where the margin is no finite number."""
@@ -44,44 +39,20 @@ class Head:
         import numpy as np
 
         is_text = np.asarray(look.reading.pieces) >= UNKNOWN
-        shares = float(self.base) * look.shares.astype(float)
+        shares = float(self.base) * look.shares.astype(float) + self.words.shares(text, look.reading)
         shares += (look.states.astype(float) @ self.states) * is_text / max(1, int(is_text.sum()))
-        self._add_grams(shares, text, look)
         return shares
 
-    def _add_grams(self, shares: NDArray[Any], text: str, look: Look) -> None:
-        """A gram's part goes in equal portions to its words, and a word's to the piece it begins in."""
-        import numpy as np
-
-        found = grams(text, look.reading)
-        numbers = np.fromiter(found, np.uint32, len(found))
-        place = np.minimum(np.searchsorted(self.keys, numbers), max(0, len(self.keys) - 1))
-        known = np.flatnonzero(self.keys[place] == numbers) if len(self.keys) else np.empty(0, int)
-        occurrences = [found[int(numbers[index])] for index in known]
-        counts = np.array([len(places) for places in occurrences], float)
-        parts = tf_idf(counts, self.idf[place[known]]) * self.weights[place[known]] / np.maximum(counts, 1.0)
-        pieces = [index for index, span in enumerate(look.reading.spans) if span]
-        begins = [span[0] for span in look.reading.spans if span]
-        for part, places in zip(parts, occurrences, strict=True):
-            for words in places:
-                for word in words:
-                    shares[pieces[max(0, bisect_right(begins, word) - 1)]] += part / len(words)
-
     def to_bytes(self) -> bytes:
-        """The same head gives the same bytes: an .npz without compression, whose members bear no time."""
-        import numpy as np
-
-        file = io.BytesIO()
-        np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
-        return file.getvalue()
+        """The same head gives the same bytes."""
+        return to_npz({"bias": self.bias, "base": self.base, "states": self.states, **self.words.arrays()})
 
     @classmethod
     def from_bytes(cls, written: bytes) -> Head:
-        """Raises ValueError, KeyError or OSError where these are no head; nothing in it is run."""
-        import numpy as np
-
-        with np.load(io.BytesIO(written), allow_pickle=False) as arrays:
-            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        """Raises ValueError, KeyError, TypeError or OSError where these are no head; nothing in it is run."""
+        own = from_npz(written)
+        bias, base, states = (own.pop(name) for name in ("bias", "base", "states"))
+        return cls(bias, base, states, Weights(**own))
 
 
 def digest(base: str, written: bytes) -> str:

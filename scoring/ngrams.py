@@ -1,4 +1,4 @@
-"""A text as words and pairs of neighbouring words, which a head has weights for.
+"""A text as words and pairs of neighbouring words, and what each of them adds to a margin.
 
 A gram is kept as a number, CRC-32 of its lower-case UTF-8, so that no file holds what people wrote. Of a hundred
 thousand grams one or two share their number with another.
@@ -6,20 +6,88 @@ thousand grams one or two share their number with another.
 
 from __future__ import annotations
 
+import io
 import re
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from scoring.compact import Reading, Span
+from scoring.reading import Reading, Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORD = re.compile(r"\w+")
 Places = list[tuple[int, ...]]  # of each occurrence: where its words begin, in characters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """keys: (grams,), uint32, rising; idf, weights: (grams,), of the gram of that number. A margin's part is the sum of
+    its grams' TF-IDF times their weights, in logits.
+    """
+
+    keys: NDArray[Any]
+    idf: NDArray[Any]
+    weights: NDArray[Any]
+
+    def shares(self, text: str, reading: Reading) -> NDArray[Any]:
+        """(pieces,): a gram's part goes in equal portions to its words, and a word's to the piece it begins in."""
+        import numpy as np
+
+        shares = np.zeros(len(reading.pieces))
+        pieces = [index for index, span in enumerate(reading.spans) if span]
+        begins = [span[0] for span in reading.spans if span]
+        for part, places in self._parts(grams(text, reading)):
+            for words in places:
+                for word in words:
+                    shares[pieces[max(0, bisect_right(begins, word) - 1)]] += part / len(words)
+        return shares
+
+    def _parts(self, found: Mapping[int, Places]) -> Iterator[tuple[float, Places]]:
+        """Of each gram that has a weight: what one occurrence of it adds, and where they are."""
+        import numpy as np
+
+        if not len(self.keys):
+            return
+        numbers = np.fromiter(found, np.uint32, len(found))
+        place = np.minimum(np.searchsorted(self.keys, numbers), len(self.keys) - 1)
+        known = np.flatnonzero(self.keys[place] == numbers)
+        occurrences = [found[int(numbers[index])] for index in known]
+        counts = np.array([len(places) for places in occurrences], float)
+        parts = tf_idf(counts, self.idf[place[known]]) * self.weights[place[known]] / np.maximum(counts, 1.0)
+        yield from zip(parts.tolist(), occurrences, strict=True)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"keys": self.keys, "idf": self.idf, "weights": self.weights}
+
+    def to_bytes(self) -> bytes:
+        """The same weights give the same bytes: an .npz without compression, whose members bear no time."""
+        return to_npz(self.arrays())
+
+    @classmethod
+    def from_bytes(cls, file: bytes) -> Weights:
+        """Raises ValueError, KeyError or OSError where these are none; nothing in it is run."""
+        return cls(**from_npz(file))
+
+
+def to_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    import numpy as np
+
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for its own options
+    return file.getvalue()
+
+
+def from_npz(file: bytes) -> dict[str, NDArray[Any]]:
+    import numpy as np
+
+    with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def grams(text: str, reading: Reading) -> dict[int, Places]:

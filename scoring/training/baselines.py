@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from scoring.compact import UNKNOWN, read
 from scoring.head import Head
 from scoring.measures import auc, wilson
-from scoring.ngrams import grams, tf_idf
+from scoring.ngrams import Weights, tf_idf
+from scoring.reading import UNKNOWN, read
 from scoring.training import data
 from scoring.training.data import Example
 from scoring.training.evaluate import THRESHOLD, predictions
-from scoring.training.head import Read, learn
+from scoring.training.head import Read, counts, learn
 from scoring.training.train_compact import HELD_OUT, OF_SUITES, SETTINGS, Run, add_sources, base_of
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ _NOTHING: dict[int, int] = {0: 1}
 
 
 def words(tokenizer: Tokenizer, text: str) -> dict[int, int]:
-    return {number: len(places) for number, places in grams(text, read(tokenizer, text)).items()}
+    return counts(text, read(tokenizer, text))
 
 
 def characters(_tokenizer: Tokenizer, text: str) -> dict[int, int]:
@@ -54,16 +54,15 @@ def embeddings(tokenizer: Tokenizer, table: Array, texts: Sequence[str]) -> Arra
 
 
 def margins(head: Head, states: Array, counted: Counts) -> list[float]:
-    return [
-        float(head.bias + row @ head.states) + _of_grams(head, one) for row, one in zip(states, counted, strict=True)
-    ]
+    rows = zip(states, counted, strict=True)
+    return [float(head.bias + row @ head.states) + _of_grams(head.words, one) for row, one in rows]
 
 
-def _of_grams(head: Head, counted: dict[int, int]) -> float:
-    numbers, counts = np.fromiter(counted, np.uint32), np.fromiter(counted.values(), float)
-    place = np.minimum(np.searchsorted(head.keys, numbers), len(head.keys) - 1)
-    known = head.keys[place] == numbers
-    return float(tf_idf(counts[known], head.idf[place[known]]) @ head.weights[place[known]]) if known.any() else 0.0
+def _of_grams(grams: Weights, counted: dict[int, int]) -> float:
+    numbers, times = np.fromiter(counted, np.uint32), np.fromiter(counted.values(), float)
+    place = np.minimum(np.searchsorted(grams.keys, numbers), len(grams.keys) - 1)
+    known = grams.keys[place] == numbers
+    return float(tf_idf(times[known], grams.idf[place[known]]) @ grams.weights[place[known]]) if known.any() else 0.0
 
 
 def judged(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scoring.compact import PADDING, UNKNOWN
+from scoring.reading import PADDING, UNKNOWN
 
 HIDDEN, HEADS, POSITIONS = 384, 12, 264
 EPSILON = 1e-12
@@ -28,16 +28,10 @@ class Layer(nn.Module):
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         batch, length, _ = states.shape
         q, k, v = (linear(states).view(batch, length, HEADS, -1).transpose(1, 2) for linear in (self.q, self.k, self.v))
-        attended = _attention(q, k, v, mask)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         states = self.aln(states + self.dropout(self.ao(attended.transpose(1, 2).reshape(batch, length, HIDDEN))))
         raised: Tensor = self.oln(states + self.dropout(self.fo(functional.gelu(self.fi(states)))))
         return raised
-
-
-def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """In float32 also where the linear maps run in bfloat16: that is the faster of the two on a CPU."""
-    with torch.autocast(q.device.type, enabled=False):
-        return functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
 
 
 class Encoder(nn.Module):

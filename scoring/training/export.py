@@ -17,7 +17,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from scoring.compact import PADDING, UNKNOWN
+from scoring.reading import PADDING, UNKNOWN
 from scoring.training.encoder import EPSILON, HEADS, HIDDEN, Encoder
 
 Array = NDArray[Any]

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from scoring.compact import UNKNOWN, Compact, Look
+from scoring.compact import Compact, Look
 from scoring.head import Head
-from scoring.ngrams import grams, tf_idf
+from scoring.ngrams import Weights, grams, tf_idf
+from scoring.reading import UNKNOWN, Reading
 from scoring.training.logistic import Array, Dense, Design, Line, Problem, Sparse, fit
 
 MOST_GRAMS = 200_000
@@ -54,9 +55,22 @@ def read(compact: Compact, texts: Sequence[str], progress: Progress) -> Read:
         for text, look in zip(chunk, compact.look(chunk), strict=True):
             base.append(look.bias + float(look.shares.sum(dtype=float)))
             states.append(_mean(look))
-            counted.append({number: len(places) for number, places in grams(text, look.reading).items()})
+            counted.append(counts(text, look.reading))
         progress("texts read", len(base), len(texts))
     return Read(np.array(base), np.array(states, np.float32), counted)
+
+
+def counts(text: str, reading: Reading) -> dict[int, int]:
+    """How often the text has each gram, by the gram's number."""
+    return {number: len(places) for number, places in grams(text, reading).items()}
+
+
+def learn_words(counted: Sequence[dict[int, int]], urgent: Sequence[bool], seed: int, progress: Progress) -> Weights:
+    """Of words alone, as a logistic regression on TF-IDF has them; without its bias."""
+    labels = np.asarray(urgent, float)
+    keys, idf, words = _words(counted)
+    part = _Part.fitted("words", words, labels, _folds(labels, seed), _WORDS_STRENGTHS, progress)
+    return Weights(keys, idf, part.line.weights.astype(np.float32))
 
 
 def learn(read: Read, urgent: Sequence[bool], seed: int, progress: Progress) -> tuple[Fitted, Fitted]:
@@ -176,6 +190,5 @@ def _cells(counted: Sequence[dict[int, int]], keys: Array, idf: Array) -> Iterat
 
 
 def _head(bias: float, base: float, states: Array, keys: Array, idf: Array, weights: Array) -> Head:
-    return Head(
-        np.array(bias, float), np.array(base, float), states.astype(np.float32), keys, idf, weights.astype(np.float32)
-    )
+    words = Weights(keys, idf, weights.astype(np.float32))
+    return Head(np.array(bias, float), np.array(base, float), states.astype(np.float32), words)

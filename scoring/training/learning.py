@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from scoring.compact import PADDING, read
+from scoring.reading import PADDING, read
 from scoring.training.adversary import Adversary, traits
 from scoring.training.augment import augmented
 from scoring.training.data import Example
@@ -95,9 +95,8 @@ def _loss(encoder: Encoder, adversary: Adversary, batch: Sequence[Row]) -> Tenso
     """Of Bradley and Terry over the two verdicts of a ticket: -log sigmoid of how far the true one is ahead. With a
     margin between them that is the binary cross entropy, which also takes a label that is not certain.
     """
-    with torch.autocast("cpu", torch.bfloat16):
-        pooled = encoder.pooled(padded([row.pieces for row in batch])).float()
-        margins = encoder.judged(pooled).float()
+    pooled = encoder.pooled(padded([row.pieces for row in batch]))
+    margins = encoder.judged(pooled)
     loss = functional.binary_cross_entropy_with_logits(margins, torch.tensor([row.target for row in batch]))
     if adversary.strength:
         guessed: Tensor = adversary(pooled, torch.tensor([row.traits for row in batch]))

@@ -18,11 +18,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 
 from scoring.calibration import fit as fit_curve
-from scoring.compact import HEAD_TOKENS, TAIL_TOKENS, read, weights_digest
+from scoring.compact import weights_digest
+from scoring.ngrams import Weights
+from scoring.reading import HEAD_TOKENS, TAIL_TOKENS, read
 from scoring.training import base, data, tracking
 from scoring.training.card import card
 from scoring.training.data import Example
@@ -30,6 +33,7 @@ from scoring.training.encoder import Encoder, from_base
 from scoring.training.evaluate import predictions, report
 from scoring.training.export import export
 from scoring.training.export import margins as graph_margins
+from scoring.training.head import counts, learn_words
 from scoring.training.learning import Settings, fit, margins
 
 LAYERS = 6
@@ -38,6 +42,8 @@ HELD_OUT = ("events", "food", "insurance")
 OF_SUITES = ("farming", "fitness", "lab", "legal", "library", "media", "vet")
 """Written tickets of trades that scoring/suites asks about: neither learned from nor measured with."""
 SETTINGS = Settings(epochs=3)
+WORDS_SHARE = 0.5
+"""How much of what weighted words say is added to what the encoder says."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +64,37 @@ class Run:
         fit(encoder, self.tokenizer, examples, self.settings)
         return encoder
 
+    def words(self, examples: Sequence[Example]) -> Weights:
+        """Weighted words that learned from the same."""
+        counted = [counts(example.text, read(self.tokenizer, example.text)) for example in examples]
+        learned = learn_words(counted, [example.urgent for example in examples], self.settings.seed, lambda *_: None)
+        return replace(learned, weights=learned.weights * np.float32(WORDS_SHARE))
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made. learned: what the encoder learned from; unseen: what it did not."""
+    """What a run made. learned: what both parts learned from; unseen: what they did not."""
 
     encoder: Encoder
+    words: Weights
     learned: Sequence[Example]
     unseen: Sequence[Example]
 
 
 def write(folder: Path, run: Run, made: Outcome) -> list[float]:
-    """The weights folder: the graph, the tokenizer, what they are, and the curve that makes margins probabilities.
+    """The weights folder: graph, tokenizer, words, what they are, and the curve that makes margins probabilities.
 
-    Returns the graph's margins of what was not learned from.
+    Returns the margins of what was not learned from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     export(made.encoder, folder / "model.onnx")
     _write(folder / "tokenizer.json", run.start.tokenizer, indent=None)
-    texts = [example.text for example in made.unseen]
-    found = graph_margins(folder / "model.onnx", [read(run.tokenizer, text).pieces for text in texts])
-    figures = report(predictions(made.unseen, found)) | {"off_torch": _off_torch(made, run, found)}
+    (folder / "words.npz").write_bytes(made.words.to_bytes())
+    readings = [read(run.tokenizer, example.text) for example in made.unseen]
+    encoded = graph_margins(folder / "model.onnx", [reading.pieces for reading in readings])
+    rows = zip(made.unseen, readings, encoded, strict=True)
+    found = [margin + float(made.words.shares(example.text, reading).sum()) for example, reading, margin in rows]
+    figures = report(predictions(made.unseen, found)) | {"off_torch": _off_torch(made, run, encoded)}
     a, b = fit_curve(found, [example.urgent for example in made.unseen])
     curve = {"version": "compact-1", "a": a, "b": b, "data_digest": data.digest(made.unseen)}
     _write(folder / "calibration.json", curve | {name: figures[name] for name in ("ece", "brier", "log_loss")})
@@ -92,6 +108,7 @@ def write(folder: Path, run: Run, made: Outcome) -> list[float]:
         | {
             "layers": len(made.encoder.layers),
             "vocabulary": VOCABULARY,
+            "words_share": WORDS_SHARE,
             "held_out": sorted({one.trade for one in made.unseen}),
         },
         "learned_from": len(made.learned),
@@ -103,10 +120,10 @@ def write(folder: Path, run: Run, made: Outcome) -> list[float]:
     return found
 
 
-def _off_torch(made: Outcome, run: Run, found: Sequence[float]) -> dict[str, float]:
+def _off_torch(made: Outcome, run: Run, encoded: Sequence[float]) -> dict[str, float]:
     """How far the graph's margins lie from those of the weights before they were rounded, in logits."""
     exact = margins(made.encoder, run.tokenizer, [example.text for example in made.unseen])
-    off = [abs(one - other) for one, other in zip(exact, found, strict=True)]
+    off = [abs(one - other) for one, other in zip(exact, encoded, strict=True)]
     return {"mean": round(sum(off) / len(off), 4), "largest": round(max(off), 4)}
 
 
@@ -147,8 +164,7 @@ def main() -> None:
     everything = data.tickets(arguments.tickets)
     learned = [example for example in everything if example.trade not in {*arguments.held_out, *OF_SUITES}]
     unseen = [example for example in everything if example.trade in arguments.held_out]
-    encoder = run.train(learned)
-    found = write(arguments.out, run, Outcome(encoder, learned, unseen))
+    found = write(arguments.out, run, Outcome(run.train(learned), run.words(learned), learned, unseen))
     identity = json.loads((arguments.out / "model.json").read_text(encoding="utf-8"))
     tracking.keep(arguments.runs, identity, arguments.out)
     _write_predictions(arguments.out.with_name(f"{arguments.out.name}.held_out.jsonl"), unseen, found)

@@ -1,19 +1,25 @@
 import math
 import random
+import shutil
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoring import compact
-from scoring.compact import HEAD_TOKENS, TAIL_TOKENS, Compact, read, runs, weights_digest
+from scoring.compact import Compact, weights_digest
+from scoring.ngrams import Weights
+from scoring.reading import HEAD_TOKENS, TAIL_TOKENS, UNKNOWN, read
+from scoring.shares import runs
 from scoring.types import Request
 
 ROOT = Path(__file__).parents[2]
@@ -90,16 +96,24 @@ def test_evidence_lies_in_the_text_and_starts_with_the_strongest(scorer: Compact
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(TEXTS) | st.text(max_size=400))
 def test_all_runs_together_explain_the_margin(scorer: Compact, text: str) -> None:
-    reading = read(scorer._tokenizer, text)
-    shares, bias = scorer._run([reading])
-    explained = bias + sum(run.weight for run in runs(text, reading, shares[0]))
+    look = scorer.look([text])[0]
+    explained = look.bias + sum(run.weight for run in runs(text, look.reading, look.shares.tolist()))
     assert explained == pytest.approx(margins(scorer, [text])[0], abs=1e-4)
 
 
+def test_a_word_that_has_a_weight_is_told_where_it_stands(scorer: Compact) -> None:
+    text = "Hello\n\nThe ward has smoke again."
+    look = scorer.look([text])[0]
+    weights = Weights(*(np.array([value]) for value in (zlib.crc32(b"smoke"), 1.0, 2.5)))
+    shares = weights.shares(text, look.reading).tolist()
+    assert [(text[run.start : run.end], run.weight) for run in runs(text, look.reading, shares) if run.weight] == [
+        ("smoke", 2.5)
+    ]
+
+
 def test_runs_do_not_overlap(scorer: Compact) -> None:
-    reading = read(scorer._tokenizer, TEXTS[0])
-    shares, _ = scorer._run([reading])
-    found = runs(TEXTS[0], reading, shares[0])
+    look = scorer.look([TEXTS[0]])[0]
+    found = runs(TEXTS[0], look.reading, look.shares.tolist())
     assert all(first.end <= second.start for first, second in pairwise(found))
 
 
@@ -138,15 +152,15 @@ def test_no_text_crashes_the_scorer_or_holds_it_up(scorer: Compact, name: str) -
 
 def test_a_text_that_spells_a_mark_does_not_become_one(scorer: Compact) -> None:
     pieces = read(scorer._tokenizer, "<pad></s><s> and more").pieces
-    assert min(pieces[1:-1]) >= compact.UNKNOWN
+    assert min(pieces[1:-1]) >= UNKNOWN
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_model_that_gives_no_number_is_an_error(
     scorer: Compact, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    run: Callable[[Any], tuple[list[list[float]], float]] = scorer._run
-    monkeypatch.setattr(scorer, "_run", lambda readings: (run(readings)[0], value))
+    outputs: Callable[..., list[Any]] = scorer._outputs
+    monkeypatch.setattr(scorer, "_outputs", lambda *asked: [outputs(*asked)[0], value])
     with pytest.raises(ValueError, match="finite"):
         scorer.score([Request("anything")])
 
@@ -161,10 +175,10 @@ def test_the_identity_is_known_without_loading_and_covers_the_weights(scorer: Co
     assert scorer.model.digest == weights_digest(compact.WEIGHTS)
 
 
-def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("model.json", "tokenizer.json"):
-        (tmp_path / name).write_bytes((compact.WEIGHTS / name).read_bytes())
-    (tmp_path / "model.onnx").write_bytes((compact.WEIGHTS / "model.onnx").read_bytes()[:-1])
+@pytest.mark.parametrize("file", compact.WEIGHTS_FILES)
+def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    shutil.copytree(compact.WEIGHTS, tmp_path, dirs_exist_ok=True)
+    (tmp_path / file).write_bytes((compact.WEIGHTS / file).read_bytes()[:-1])
     monkeypatch.setattr(compact, "WEIGHTS", tmp_path)
     with pytest.raises(ValueError, match="damaged"):
         Compact()

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoring import learned
-from scoring.compact import Compact, runs
+from scoring.compact import Compact
 from scoring.head import Head
 from scoring.learned import Learned, LearnedRefused, identity_of
 from scoring.measures import auc
 from scoring.ngrams import grams
+from scoring.shares import runs
 from scoring.training.head import Read, learn, read
 from scoring.training.logistic import Dense, Problem, Sparse, fit
 from scoring.types import Request
