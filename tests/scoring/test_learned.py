@@ -20,7 +20,7 @@ from scoring.compact import Compact
 from scoring.head import Head
 from scoring.learned import Learned, LearnedRefused, identity_of
 from scoring.measures import auc
-from scoring.ngrams import grams
+from scoring.ngrams import Weights, grams
 from scoring.shares import runs
 from scoring.training.head import Read, learn, read
 from scoring.training.logistic import Dense, Problem, Sparse, fit
@@ -89,7 +89,8 @@ def head_of(compact: Compact, text: str, weights: dict[str, float], base: float 
     values = np.zeros(len(keys), np.float32)
     for word, weight in weights.items():
         values[np.searchsorted(keys, number_of[word])] = weight
-    return Head(np.array(0.5), np.array(base), np.zeros(384, np.float32), keys, np.ones_like(values), values)
+    words = Weights(keys, np.ones_like(values), values)
+    return Head(np.array(0.5), np.array(base), np.zeros(384, np.float32), words)
 
 
 class TestScoring:
