@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 
@@ -179,6 +180,16 @@ def test_a_changed_entry_is_shown_as_changed() -> None:
     tamper("tickets_entry", f"UPDATE tickets_entry SET body = {as_bytes(changed)} WHERE seq = {seq}")
     page = logged_in(person("auditor")).get(f"/audit/decisions/{seq}/").content.decode()
     assert "does not match" in page
+
+
+def test_the_body_of_an_entry_is_the_same_when_read_back_with_each_sentence_of_the_evidence_on_a_line() -> None:
+    fallen_back(1)
+    entry = Entry.objects.get(kind=Kind.FALLBACK)
+    pretty = logged_in(person("auditor")).get(f"/audit/decisions/{entry.seq}/").context["page"].pretty
+    body = json.loads(bytes(entry.body))
+    assert json.loads(pretty) == body
+    assert body["evidence"]
+    assert all(json.dumps(triple) in pretty for triple in body["evidence"])
 
 
 def test_giving_a_role_in_the_admin_is_written_to_the_log() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -23,6 +24,7 @@ from tickets.web.names import names_of
 _OTHERS_SHOWN = 200
 _OTHER_SUBJECTS = ("calibration:", "entry:", "key:", "log", "model:", "person:", "policy:", "timeline:", "user:")
 _LATER_SHOWN = 50
+_NUMBERS = re.compile(r"\[\n\s+([-\d.eE+,\s]+?)\n\s+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def entry_page(seq: int) -> EntryPage | ArchivedPage:
         entry=entry,
         who=names_of([entry.actor])[entry.actor],
         body=body,
-        pretty=json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True) if body else raw.decode(errors="replace"),
+        pretty=_pretty(body) if body else raw.decode(errors="replace"),
         bytes_hash=hashlib.sha256(raw).hexdigest(),
         recomputed=chain_hash(entry.prev_hash, raw),
         links_to_previous=_hash_before(entry, previous) == entry.prev_hash,
@@ -105,6 +107,12 @@ def _body(raw: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _pretty(body: dict[str, Any]) -> str:
+    """As JSON to read: a list of numbers on one line. No string of it can look so, since none holds a raw line break."""
+    spread = json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", spread)
 
 
 def _archived_page(seq: int) -> ArchivedPage:
