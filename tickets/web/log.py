@@ -110,7 +110,7 @@ def _body(raw: bytes) -> dict[str, Any]:
 
 
 def _pretty(body: dict[str, Any]) -> str:
-    """As JSON to read: a list of numbers on one line. No string of it can look so, since none holds a raw line break."""
+    """As JSON to read, a list of numbers on one line. No string can look so: none holds a raw line break."""
     spread = json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True)
     return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", spread)
 
