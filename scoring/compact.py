@@ -1,8 +1,8 @@
 """The scorer everybody gets: a small encoder of our own training and weighted words, on two CPU cores, without torch.
 
 margin = bias + the sum of one share a token, so a token's share of the margin is exact and evidence costs nothing. The
-encoder understands what it has never read in these words, and weighted words err elsewhere: both are right more often
-than either.
+encoder grasps what was never put in these words; weighted words err on other tickets than it does. Together they are
+right more often than either.
 How the weights came about: scoring/training/train_compact.py; what they can and cannot do: compact_weights/README.md.
 """
 

@@ -24,7 +24,7 @@ from scoring.training.learning import margins
 from scoring.training.power_law import Law, fit, published
 from scoring.training.train_compact import HELD_OUT, OF_SUITES, SETTINGS, Run, add_sources, base_of
 
-SIZES = (150, 300, 600, 1_200, 2_400)
+SIZES = (400, 800, 1_600, 3_200, 6_400)
 LAYERS = 2
 
 
