@@ -15,6 +15,7 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Run:
     start: base.Base
     settings: Settings
 
-    @property
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         return Tokenizer.from_str(json.dumps(self.start.tokenizer))
 
