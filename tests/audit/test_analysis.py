@@ -147,7 +147,7 @@ class TestDatabase:
         decided(start + timedelta(hours=23, minutes=59))
         decided(start + timedelta(days=1))
         series = analysis_database.figures(Window(start, start + timedelta(days=60))).series
-        assert list(series) == [start, start + timedelta(days=1)]
+        assert set(series) == {start, start + timedelta(days=1)}
 
     def test_of_a_long_log_the_latest_are_counted_and_it_says_since_when(self, monkeypatch: pytest.MonkeyPatch) -> None:
         start = tomorrow()
