@@ -71,7 +71,7 @@ class Weights:
 
     @classmethod
     def from_bytes(cls, file: bytes) -> Weights:
-        """Raises ValueError, KeyError or OSError where these are none; nothing in it is run."""
+        """Raises ValueError, TypeError or OSError where these are none; nothing in it is run."""
         return cls(**from_npz(file))
 
 

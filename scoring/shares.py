@@ -34,7 +34,7 @@ def runs(text: str, reading: Reading, shares: Sequence[float]) -> list[Evidence]
 
 
 def _words(text: str, reading: Reading, shares: Sequence[float]) -> Iterator[Evidence]:
-    pieces = zip(reading.words, reading.spans, shares, strict=False)  # shares are padded
+    pieces = zip(reading.words, reading.spans, shares, strict=True)
     for word, group in groupby(pieces, key=lambda piece: piece[0]):
         if word is None:
             continue

