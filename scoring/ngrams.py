@@ -42,25 +42,30 @@ class Weights:
         shares = np.zeros(len(reading.pieces))
         pieces = [index for index, span in enumerate(reading.spans) if span]
         begins = [span[0] for span in reading.spans if span]
-        for part, places in self._parts(grams(text, reading)):
-            for words in places:
+        found = grams(text, reading)
+        for number, part in self.parts({number: len(places) for number, places in found.items()}):
+            for words in found[number]:
                 for word in words:
-                    shares[pieces[max(0, bisect_right(begins, word) - 1)]] += part / len(words)
+                    piece = pieces[max(0, bisect_right(begins, word) - 1)]
+                    shares[piece] += part / (len(found[number]) * len(words))
         return shares
 
-    def _parts(self, found: Mapping[int, Places]) -> Iterator[tuple[float, Places]]:
-        """Of each gram that has a weight: what one occurrence of it adds, and where they are."""
+    def margin(self, counted: Mapping[int, int]) -> float:
+        """What the grams of one text add, by how often each occurs there."""
+        return sum(part for _, part in self.parts(counted))
+
+    def parts(self, counted: Mapping[int, int]) -> Iterator[tuple[int, float]]:
+        """Of each gram of one text that has a weight: what all its occurrences add."""
         import numpy as np
 
         if not len(self.keys):
             return
-        numbers = np.fromiter(found, np.uint32, len(found))
+        numbers = np.fromiter(counted, np.uint32, len(counted))
+        counts = np.fromiter(counted.values(), float, len(counted))
         place = np.minimum(np.searchsorted(self.keys, numbers), len(self.keys) - 1)
-        known = np.flatnonzero(self.keys[place] == numbers)
-        occurrences = [found[int(numbers[index])] for index in known]
-        counts = np.array([len(places) for places in occurrences], float)
-        parts = tf_idf(counts, self.idf[place[known]]) * self.weights[place[known]] / np.maximum(counts, 1.0)
-        yield from zip(parts.tolist(), occurrences, strict=True)
+        known = self.keys[place] == numbers
+        parts = tf_idf(counts[known], self.idf[place[known]]) * self.weights[place[known]]
+        yield from zip(numbers[known].tolist(), parts.tolist(), strict=True)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"keys": self.keys, "idf": self.idf, "weights": self.weights}

@@ -18,7 +18,6 @@ from tokenizers import Tokenizer
 
 from scoring.head import Head
 from scoring.measures import auc, wilson
-from scoring.ngrams import Weights, tf_idf
 from scoring.reading import UNKNOWN, read
 from scoring.training import data
 from scoring.training.data import Example
@@ -55,14 +54,7 @@ def embeddings(tokenizer: Tokenizer, table: Array, texts: Sequence[str]) -> Arra
 
 def margins(head: Head, states: Array, counted: Counts) -> list[float]:
     rows = zip(states, counted, strict=True)
-    return [float(head.bias + row @ head.states) + _of_grams(head.words, one) for row, one in rows]
-
-
-def _of_grams(grams: Weights, counted: dict[int, int]) -> float:
-    numbers, times = np.fromiter(counted, np.uint32), np.fromiter(counted.values(), float)
-    place = np.minimum(np.searchsorted(grams.keys, numbers), len(grams.keys) - 1)
-    known = grams.keys[place] == numbers
-    return float(tf_idf(times[known], grams.idf[place[known]]) @ grams.weights[place[known]]) if known.any() else 0.0
+    return [float(head.bias + row @ head.states) + head.words.margin(one) for row, one in rows]
 
 
 def judged(
