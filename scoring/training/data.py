@@ -12,8 +12,6 @@ from pathlib import Path
 from scoring.text import compose
 
 TICKETS = Path(__file__).with_name("tickets")
-UNLEARNED = Path(__file__).with_name("unlearned")
-"""Tickets that were written since the weights that ship were trained: moved to the others, the next ones learn them."""
 _SEVERITIES = {"blocker": True, "critical": True, "minor": False, "trivial": False, "enhancement": False}
 
 

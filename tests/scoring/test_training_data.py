@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring import compact
-from scoring.training.data import TICKETS, UNLEARNED, Example, digest, tickets
+from scoring.training.data import TICKETS, Example, digest, tickets
 from scoring.training.quality import (
     NEAR_DUPLICATE,
     alarm_words,
@@ -45,12 +45,11 @@ MEMBERS = {
 CHANNELS = {"email", "chat", "form", "api", "phone_note"}
 HARD = {"", "calm_emergency", "shouted_trifle", "scary_harmless", "injection", "style_pair"}
 WEIGHTS = Path(compact.__file__).with_name("compact_weights")
-WRITTEN, WAITING = tickets(), tickets(UNLEARNED)
+WRITTEN = tickets()
 TRADES = {example.trade for example in WRITTEN}
 LATER = sorted(file.name for file in TICKETS.glob("*.jsonl") if file.stem not in {*TRADES, "terse"})
 """Written when trades were held out already, each of many trades."""
-FILES = sorted([*TICKETS.glob("*.jsonl"), *UNLEARNED.glob("*.jsonl")])
-ROWS = [json.loads(line) for file in FILES for line in file.read_text("utf-8").splitlines()]
+ROWS = [json.loads(line) for file in TICKETS.glob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
 
 
 def of_file(name: str) -> list[Example]:
@@ -63,7 +62,7 @@ def held_out() -> set[str]:
 
 
 def test_every_line_is_a_ticket_with_all_members_in_order_and_no_other() -> None:
-    assert len(WRITTEN) + len(WAITING) == len(ROWS)
+    assert len(WRITTEN) == len(ROWS)
     for row in ROWS:
         assert [(name, type(value)) for name, value in row.items()] == list(MEMBERS.items()), row["id"]
         assert 1 <= len(row["subject"]) <= 300, row["id"]
@@ -74,13 +73,12 @@ def test_every_line_is_a_ticket_with_all_members_in_order_and_no_other() -> None
 
 
 def test_every_ticket_has_an_id_of_its_own_that_starts_with_its_trade() -> None:
-    everything = [*WRITTEN, *WAITING]
-    assert len({example.id for example in everything}) == len(everything)
-    assert all(example.id.startswith(f"{example.trade}-") for example in everything)
+    assert len({example.id for example in WRITTEN}) == len(WRITTEN)
+    assert all(example.id.startswith(f"{example.trade}-") for example in WRITTEN)
 
 
 def test_no_two_tickets_are_nearly_the_same() -> None:
-    assert [(one.id, other.id) for _, one, other in near_duplicates([*WRITTEN, *WAITING])] == []
+    assert [(one.id, other.id) for _, one, other in near_duplicates(WRITTEN)] == []
 
 
 def test_a_copy_with_another_name_and_number_is_found() -> None:
@@ -166,7 +164,7 @@ def test_a_ticket_may_be_one_line_or_four_hundred_words_urgent_or_not() -> None:
 
 def test_no_later_ticket_is_of_a_trade_that_is_held_out() -> None:
     assert held_out()
-    later = [*WAITING, *(example for name in LATER for example in of_file(name))]
+    later = [example for name in LATER for example in of_file(name)]
     assert not {example.trade for example in later} & held_out()
 
 
