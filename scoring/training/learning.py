@@ -112,7 +112,7 @@ def _epoch(
         text = augmented(example.text, example.language, chance) if settings.augment else example.text
         pieces = read(tokenizer, text).pieces
         rows.append(Row(pieces, _target(example, settings), traits(text, example.language, pieces)))
-    rows.sort(key=lambda row: len(row.pieces) * chance.uniform(0.7, 1.4))
+    rows.sort(key=lambda row: len(row.pieces) * chance.uniform(0.9, 1.1))
     batches = [rows[start : start + settings.batch] for start in range(0, len(rows), settings.batch)]
     chance.shuffle(batches)
     return batches
