@@ -6,6 +6,7 @@ apart, so that no text in it can become a control token, whatever it spells.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,7 +57,8 @@ def pairs(tokenizer: Any, requests: Sequence[Request], most_tokens: int) -> list
 
     Raises ValueError where the chat template puts words into the empty system message or changes what it is given.
     """
-    encodings = _as_plain_text(tokenizer, [request.text for request in requests])
+    texts = [request.text for request in requests]
+    encodings = _plain(tokenizer).encode_batch_fast(texts, add_special_tokens=False)
     return [
         Pair(_frame(tokenizer, request.rubric, fence(request.text)), *_kept(tokenizer, encoding.ids, most_tokens))
         for request, encoding in zip(requests, encodings, strict=True)
@@ -118,14 +120,18 @@ def _ids(tokenizer: Any, text: str) -> tuple[int, ...]:
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
-def _as_plain_text(tokenizer: Any, texts: Sequence[str]) -> list[Any]:
-    """What looks like a control token is spelled out."""
-    backend = tokenizer.backend_tokenizer
-    special, backend.encode_special_tokens = backend.encode_special_tokens, True
-    try:
-        return backend.encode_batch_fast(texts, add_special_tokens=False)
-    finally:
-        backend.encode_special_tokens = special
+@lru_cache(maxsize=4)
+def _plain(tokenizer: Any) -> Any:
+    """The same tokenizer for which a text that looks like a control token is spelled out, special or not: that of
+    Qwen has tokens such as <tool_call> that it does not call special.
+    """
+    from tokenizers import Tokenizer
+
+    described = json.loads(tokenizer.backend_tokenizer.to_str())
+    described["added_tokens"] = [token for token in described["added_tokens"] if token["special"]]
+    plain = Tokenizer.from_str(json.dumps(described))
+    plain.encode_special_tokens = True
+    return plain
 
 
 def _kept(tokenizer: Any, ids: Sequence[int], most: int) -> tuple[Sequence[int], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,20 +33,22 @@ class Reading:
 
 def read(tokenizer: Tokenizer, text: str) -> Reading:
     """Pieces of the head and the tail of `text`, all of it where it is short. Training reads through here too."""
-    stretches = [(0, text)]
     if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
-        stretches = [(0, text[:HEAD_CHARACTERS]), (len(text) - TAIL_CHARACTERS, text[-TAIL_CHARACTERS:])]
-    found: list[Piece] = [piece for offset, stretch in stretches for piece in _pieces(tokenizer, stretch, offset)]
-    seen = sum(len(stretch) for _, stretch in stretches)
-    total = round(len(found) * len(text) / seen) if seen else 0
+        head = list(_pieces(tokenizer, text[:HEAD_CHARACTERS], 0))
+        tail = list(_pieces(tokenizer, text[-TAIL_CHARACTERS:], len(text) - TAIL_CHARACTERS))
+        total = round((len(head) + len(tail)) * len(text) / (HEAD_CHARACTERS + TAIL_CHARACTERS))
+        return _reading([head[:HEAD_TOKENS], tail[-TAIL_TOKENS:]], total)
+    found = list(_pieces(tokenizer, text, 0))
+    is_whole = len(found) <= HEAD_TOKENS + TAIL_TOKENS
+    return _reading([found] if is_whole else [found[:HEAD_TOKENS], found[-TAIL_TOKENS:]], len(found))
+
+
+def _reading(stretches: Sequence[Sequence[Piece]], total: int) -> Reading:
+    """total: of how many pieces these are the ones that are kept. A mark stands after each stretch."""
     mark: Piece = (END, None, None)
-    if len(found) > HEAD_TOKENS + TAIL_TOKENS:
-        kept = [*found[:HEAD_TOKENS], mark, *found[-TAIL_TOKENS:]]
-        cut = total - HEAD_TOKENS - TAIL_TOKENS
-    else:
-        kept, cut = found, total - len(found)
-    pieces, spans, words = zip((START, None, None), *kept, mark, strict=True)
-    return Reading(pieces, spans, words, cut)
+    rows = [(START, None, None), *(piece for stretch in stretches for piece in (*stretch, mark))]
+    pieces, spans, words = zip(*rows, strict=True)
+    return Reading(pieces, spans, words, total - sum(map(len, stretches)))
 
 
 def _pieces(tokenizer: Tokenizer, text: str, offset: int) -> Iterator[Piece]:

@@ -5,6 +5,7 @@ Both verdicts have the same length, build and tone, so that style cancels in the
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 URGENT = "Urgent: harm is happening or near, so a specialist must look within minutes."
@@ -32,7 +33,7 @@ _AFTER = """
 {fence}
 
 Is this ticket urgent or standard?"""
-_FENCE_CHARACTER, _SHORTEST_FENCE = "~", 8
+_FENCE_CHARACTER, _SHORTEST_FENCE, _LONGEST_FENCE = "~", 8, 64
 
 
 def question(rubric: str, mark: str) -> tuple[str, str]:
@@ -41,6 +42,10 @@ def question(rubric: str, mark: str) -> tuple[str, str]:
 
 
 def fence(ticket: str) -> str:
-    """A line longer than any run of its character in the ticket."""
+    """A line that the ticket cannot hold: longer than any run of its character, or with a digest of the ticket."""
     longest = max(map(len, re.findall(f"{_FENCE_CHARACTER}+", ticket)), default=0)
-    return _FENCE_CHARACTER * max(_SHORTEST_FENCE, longest + 1)
+    if longest < _LONGEST_FENCE:
+        return _FENCE_CHARACTER * max(_SHORTEST_FENCE, longest + 1)
+    # A run as long as the ticket would make a question several times as long.
+    line = _FENCE_CHARACTER * _SHORTEST_FENCE
+    return f"{line} {hashlib.sha256(ticket.encode('utf-8', 'replace')).hexdigest()} {line}"

@@ -7,7 +7,7 @@ that the parts gave those fifths weighs them, held back towards the base model's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def learn_words(counted: Sequence[dict[int, int]], urgent: Sequence[bool], seed:
     """Of words alone, as a logistic regression on TF-IDF has them; without its bias."""
     labels = np.asarray(urgent, float)
     keys, idf, words = _words(counted)
-    part = _Part.fitted("words", words, labels, _folds(labels, seed), _WORDS_STRENGTHS, progress)
+    part = _Part.fitted("words", words, labels, fifths(map(_same, counted), labels, seed), _WORDS_STRENGTHS, progress)
     return Weights(keys, idf, part.line.weights.astype(np.float32))
 
 
@@ -79,7 +79,7 @@ def learn(read: Read, urgent: Sequence[bool], seed: int, progress: Progress) -> 
     urgent: one a text, at least five of each kind. The same texts in the same order, labels and seed give the same.
     """
     labels = np.asarray(urgent, float)
-    folds = _folds(labels, seed)
+    folds = fifths(zip(map(_same, read.grams), map(bytes, read.states), strict=True), labels, seed)
     mean, scale = read.states.mean(0), np.sqrt(read.states.shape[1]) * (read.states.std(0) + 1e-6)
     keys, idf, words = _words(read.grams)
     by_states = _Part.fitted("states", Dense((read.states - mean) / scale), labels, folds, _STATES_STRENGTHS, progress)
@@ -154,12 +154,21 @@ def _together(columns: Dense, labels: Array, folds: Array, progress: Progress) -
     return part, weight
 
 
-def _folds(labels: Array, seed: int) -> Array:
-    """Fifths at random, each with its share of urgent ones."""
-    order = np.lexsort((np.random.default_rng(seed).random(len(labels)), labels))
-    folds = np.empty(len(labels), int)
-    folds[order] = np.arange(len(labels)) % _FOLDS
-    return folds
+def _same(text: dict[int, int]) -> frozenset[tuple[int, int]]:
+    return frozenset(text.items())
+
+
+def fifths(read: Iterable[Hashable], labels: Array, seed: int) -> Array:
+    """Fifths at random, each with its share of urgent ones. Texts that are read alike are in one of them, or the others
+    would foretell what they have seen.
+    """
+    places: dict[Hashable, int] = {}
+    place = np.array([places.setdefault(one, len(places)) for one in read])
+    _, first = np.unique(place, return_index=True)
+    order = np.lexsort((np.random.default_rng(seed).random(len(first)), labels[first]))
+    folds = np.empty(len(first), int)
+    folds[order] = np.arange(len(first)) % _FOLDS
+    return np.asarray(folds[place])
 
 
 def _mean(look: Look) -> Array:

@@ -137,6 +137,14 @@ def test_the_middle_of_a_long_text_changes_nothing(scorer: Compact) -> None:
     assert margins(scorer, [one]) == pytest.approx(margins(scorer, [other]), abs=1e-4)
 
 
+def test_the_middle_of_a_long_text_of_few_pieces_changes_nothing_either(scorer: Compact) -> None:
+    head, tail = "The tills work again." + " " * 4_096, " " * 2_048 + "Thank you."
+    texts = [head + middle * 40 + tail for middle in ("Nothing new here. ", "The server burns! ")]
+    assert margins(scorer, texts[:1]) == margins(scorer, texts[1:])
+    for evidence in scorer.score([Request(texts[0])])[0].evidence:
+        assert evidence.end <= 4_096 or evidence.start >= len(texts[0]) - 2_048
+
+
 def test_what_a_very_long_text_leaves_unread_is_estimated(scorer: Compact) -> None:
     score = scorer.score([Request("four words every time " * 2_900)])[0]
     assert score.tokens_cut == pytest.approx(4 * 2_900, rel=0.1)

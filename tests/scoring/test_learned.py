@@ -8,6 +8,7 @@ import pickle
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from scoring.learned import Learned, LearnedRefused, identity_of
 from scoring.measures import auc
 from scoring.ngrams import Weights, grams
 from scoring.shares import runs
-from scoring.training.head import Read, learn, read
+from scoring.training.head import Read, fifths, learn, read
 from scoring.training.logistic import Dense, Problem, Sparse, fit
 from scoring.types import Request
 from tests.scoring.test_compact import HOSTILE, ROOT, TEXTS
@@ -210,6 +211,12 @@ class TestFolder:
 
 
 class TestLearning:
+    def test_texts_that_are_read_alike_are_in_one_fifth(self) -> None:
+        labels = np.array([0.0, 1.0] * 20)
+        folds = fifths(["twice" if row < 4 else str(row) for row in range(40)], labels, 0)
+        assert len(set(folds[:4])) == 1
+        assert sorted(Counter(folds[4:]).values()) == pytest.approx([7] * 5, abs=1)
+
     def test_it_learns_what_urgent_means_here(self, head: Head, compact: Compact) -> None:
         texts, urgent = history(100, seed=5)
         given = [head.score(text, look).margin for text, look in zip(texts, compact.look(texts), strict=True)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.measures import auc, brier, ece, kappa, log_loss, paired_difference, wilson
+from scoring.measures import auc, auc_interval, brier, ece, kappa, log_loss, paired_difference, wilson
 
 rows = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
@@ -26,7 +28,27 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(given_rows: list[tuple[flo
     standard = [value for value, label in given_rows if not label]
     wins = sum((one > other) + (one == other) / 2 for one in urgent for other in standard)
     values, labels = zip(*given_rows, strict=True)
-    assert auc(values, labels) == pytest.approx(wins / max(1, len(urgent) * len(standard)))
+    pairs = len(urgent) * len(standard)
+    assert auc(values, labels) == pytest.approx(wins / pairs if pairs else 0.5)
+
+
+@given(rows)
+def test_the_interval_of_an_auc_holds_it_and_is_never_a_point(given_rows: list[tuple[float, bool]]) -> None:
+    values, labels = zip(*given_rows, strict=True)
+    area, low, high = auc_interval(values, labels)
+    assert area == pytest.approx(auc(values, labels), abs=1e-4)
+    assert 0 <= low <= area <= high <= 1
+    assert low < high
+
+
+@pytest.mark.parametrize("area", [0.7, 0.9, 0.97])
+def test_the_interval_of_an_auc_holds_the_true_one_nineteen_times_in_twenty(area: float) -> None:
+    chance, distance = random.Random(5), NormalDist().inv_cdf(area) * math.sqrt(2)
+    hits, labels = 0, [True] * 40 + [False] * 60
+    for _ in range(400):
+        _, low, high = auc_interval([chance.gauss(distance * label, 1) for label in labels], labels)
+        hits += low <= area <= high
+    assert 0.92 <= hits / 400 <= 0.99
 
 
 def test_probabilities_that_hold_have_no_calibration_error() -> None:

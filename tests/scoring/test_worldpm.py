@@ -229,6 +229,19 @@ class TestConversation:
         assert not control & set(inside)
         assert scorer.tokenizer.decode(inside) == read
 
+    def test_a_ticket_of_nothing_but_the_fence_makes_no_long_question(self, scorer: WorldPM) -> None:
+        text = "~" * 65_536
+        assert fence(text) not in text
+        assert fence(text) != fence(text[1:])
+        assert pair(scorer.tokenizer, RUBRIC, text, 100).length < pair(scorer.tokenizer, RUBRIC, "x", 100).length + 400
+
+    def test_a_control_token_that_the_tokenizer_does_not_call_special_is_spelled_out_too(self) -> None:
+        tokenizer = checkpoints.tokenizer()
+        tokenizer.add_tokens(["<tool_call>"])
+        inside = pair(tokenizer, RUBRIC, "<tool_call> x", 100).ticket
+        assert tokenizer.convert_tokens_to_ids("<tool_call>") not in inside
+        assert tokenizer.decode(inside) == "<tool_call> x"
+
     def test_of_a_long_ticket_head_and_tail_are_read_and_the_cut_is_marked(self, scorer: WorldPM) -> None:
         text = " ".join(f"word{n}" for n in range(400))
         one = pair(scorer.tokenizer, RUBRIC, text, 100)
@@ -314,7 +327,7 @@ class TestScorer:
         made = checkpoints.make(tmp_path / "model")
         (made / "calibration.json").write_text('{"version": "fitted", "a": 0.5, "b": -1.0}')
         monkeypatch.setenv("WORLDPM_MODEL", str(made))
-        assert WorldPM.calibration().version == "fitted"
+        assert WorldPM.calibration().version == f"fitted-{WorldPM.identity().digest[:8]}"
 
     def test_it_is_known_by_the_name_and_digest_of_its_folder(self, folder: Path, scorer: WorldPM) -> None:
         assert (scorer.model.id, scorer.model.digest) == (folder.name, worldpm.weights_digest(folder))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scoring.measures import Z_95, auc, ece, wilson
+from scoring.measures import auc_interval, ece, wilson
 from scoring.types import Scorer
 from tickets.flow.decide import millionths
 from tickets.models import Policy
@@ -54,7 +53,7 @@ def figures(chances: Sequence[float], labels: Sequence[bool], threshold: int) ->
     right = sum((millionths(chance) > threshold) == label for chance, label in zip(chances, labels, strict=True))
     return {
         "accuracy": list(wilson(right, len(labels))),
-        "auc": _auc(chances, labels),
+        "auc": list(auc_interval(chances, labels)),
         "ece": _ece(chances, labels),
     }
 
@@ -72,16 +71,6 @@ def _by_heads(
             words.append(trained.words_calibration.values.probability(trained.words_alone.score(text, look).margin))
         progress("held-out tickets judged by the new model", len(learned), len(examples))
     return learned, words
-
-
-def _auc(chances: Sequence[float], labels: Sequence[bool]) -> list[float]:
-    """Hanley and McNeil 1982, "The meaning and use of the area under a receiver operating characteristic curve"."""
-    area, urgent = auc(chances, labels), sum(labels)
-    standard = len(labels) - urgent
-    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
-    spread = area * (1 - area) + (urgent - 1) * (q1 - area**2) + (standard - 1) * (q2 - area**2)
-    half = Z_95 * math.sqrt(max(0.0, spread) / max(1, urgent * standard))
-    return [round(value, _PLACES) for value in (area, max(0.0, area - half), min(1.0, area + half))]
 
 
 def _ece(chances: Sequence[float], labels: Sequence[bool]) -> list[float]:
