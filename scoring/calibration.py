@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,15 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration("uncalibrated", 1.0, 0.0)
+
+
+def shipped(fitted: Mapping[str, Any], digest: str) -> Calibration:
+    """What a calibration.json beside weights says, under a version of these weights alone: other weights often keep
+    the name in the file.
+
+    fitted: version, a, b. digest: SHA-256 in hex over the weights.
+    """
+    return Calibration(f"{fitted['version']}-{digest[:8]}", fitted["a"], fitted["b"])
 
 
 def _sigmoid(logit: float) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from scoring.batches import batches
-from scoring.calibration import Calibration
+from scoring.calibration import Calibration, shipped
 from scoring.ngrams import Weights
 from scoring.reading import PADDING, Reading, read
 from scoring.shares import told
@@ -59,7 +59,7 @@ class Compact:
     def calibration(cls) -> Calibration:
         """Fitted on predictions for trades the weights had not seen."""
         fitted = json.loads((WEIGHTS / "calibration.json").read_text(encoding="utf-8"))
-        return Calibration(fitted["version"], fitted["a"], fitted["b"])
+        return shipped(fitted, cls.identity().digest)
 
     def __init__(self) -> None:
         from tokenizers import Tokenizer

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scoring.calibration import Calibration
+from scoring.calibration import Calibration, shipped
 from scoring.compact import Compact
 from scoring.head import Head, digest
 from scoring.types import Model, Request, Score
@@ -41,7 +41,7 @@ class Learned:
     def calibration(cls) -> Calibration:
         """Fitted by `train`, on tickets that the head for each fold had not seen."""
         fitted = _read(folder(), CALIBRATION)
-        return Calibration(fitted["version"], fitted["a"], fitted["b"])
+        return shipped(fitted, cls.identity().digest)
 
     def __init__(self) -> None:
         """Raises LearnedRefused."""

@@ -22,7 +22,7 @@ from scoring.checkpoint import CheckpointRefused, checkpoint, weights_digest
 from scoring.conversation import pair, pairs
 from scoring.types import Model, Request, Score, Unavailable
 from scoring.vllm import Refused, Server, Unanswered
-from scoring.worldpm import MOST_TICKET_TOKENS, WorldPM, score_of
+from scoring.worldpm import MOST_TICKET_TOKENS, calibration_beside, score_of
 
 MOST_TOKENS = 16_384  # of one request: about as many as a server reads in a few seconds
 PATIENCE = 10.0  # seconds in one call of `score` after which nothing is tried again: a claim's lease is 20
@@ -44,7 +44,7 @@ class Remote:
     @classmethod
     def calibration(cls) -> Calibration:
         """As WorldPM's: beside the tokenizer, or none."""
-        return WorldPM.calibration()
+        return calibration_beside(_digest())
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, wait: Callable[[float], None] = time.sleep) -> None:
         from transformers import AutoTokenizer

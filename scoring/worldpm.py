@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.batches import batches
-from scoring.calibration import UNCALIBRATED, Calibration
+from scoring.calibration import UNCALIBRATED, Calibration, shipped
 from scoring.checkpoint import CheckpointRefused, checkpoint, name_of, weight_files, weights_digest
 from scoring.conversation import Pair, answer_ids, pairs
 from scoring.types import Model, Request, Score
@@ -52,12 +52,8 @@ class WorldPM:
 
     @classmethod
     def calibration(cls) -> Calibration:
-        """`calibration.json` beside the weights, or none: then a score is no probability yet, and says so."""
-        file = checkpoint() / "calibration.json"
-        if not file.exists():
-            return UNCALIBRATED
-        fitted = json.loads(file.read_text(encoding="utf-8"))
-        return Calibration(fitted["version"], fitted["a"], fitted["b"])
+        """Beside the weights, or none."""
+        return calibration_beside(cls.identity().digest)
 
     def __init__(self) -> None:
         from transformers import AutoTokenizer
@@ -287,6 +283,14 @@ def reference_rewards(folder: Path) -> tuple[float, float]:
     reward, tokenizer = load(folder, os.environ.get("WORLDPM_PRECISION", "")), AutoTokenizer.from_pretrained(folder)
     better, worse = (answer_ids(tokenizer, "Tips for better sleep?", answer) for answer in _REFERENCE_ANSWERS)
     return reward.of(better), reward.of(worse)
+
+
+def calibration_beside(digest: str) -> Calibration:
+    """`calibration.json` in the checkpoint's folder, for the weights of this digest; or none: then a score is no
+    probability yet, and says so.
+    """
+    file = checkpoint() / "calibration.json"
+    return shipped(json.loads(file.read_text(encoding="utf-8")), digest) if file.exists() else UNCALIBRATED
 
 
 def score_of(one: Pair, urgent: float, standard: float) -> Score:

@@ -31,6 +31,10 @@ FIRST_THRESHOLD = 700_000
 FIRST_REVIEW_BAND = 50_000
 
 
+class VersionTaken(ValueError):
+    """A calibration was shipped under the version of another one; says what to do."""
+
+
 def ensure_first_rows(**kwargs: Any) -> None:
     """Idempotent; runs after each `migrate`. Policy 1 names the scorer configured at that moment."""
     with transaction.atomic():
@@ -43,16 +47,12 @@ def ensure_first_rows(**kwargs: Any) -> None:
 
 
 def register(identity: Model, calibration: CalibrationValues) -> tuple[RegisteredModel, Calibration]:
-    """The rows of a model and of the calibration it is shipped with, and their entries if they are new."""
+    """The rows of a model and of the calibration it is shipped with, and their entries if they are new.
+
+    Raises VersionTaken.
+    """
     model, is_new_model = RegisteredModel.objects.get_or_create(name=identity.id, digest=identity.digest)
-    row, is_new_calibration = Calibration.objects.get_or_create(
-        version=calibration.version,
-        defaults={
-            "model": None if calibration == UNCALIBRATED else model,
-            "a_millionths": millionths(calibration.a),
-            "b_millionths": millionths(calibration.b),
-        },
-    )
+    row, is_new_calibration = _calibration(calibration, None if calibration == UNCALIBRATED else model)
     drafts = []
     if is_new_model:
         drafts.append(
@@ -64,6 +64,19 @@ def register(identity: Model, calibration: CalibrationValues) -> tuple[Registere
         drafts.append(calibrating.added_draft(row, "system"))
     record(drafts)
     return model, row
+
+
+def _calibration(shipped: CalibrationValues, model: RegisteredModel | None) -> tuple[Calibration, bool]:
+    """Its row, and whether it is new. Known by model and numbers: the row may be older than the version it has now."""
+    fitted = {"model": model, "a_millionths": millionths(shipped.a), "b_millionths": millionths(shipped.b)}
+    if known := Calibration.objects.filter(**fitted).first():
+        return known, False
+    if Calibration.objects.filter(version=shipped.version).exists():
+        raise VersionTaken(
+            f"There is another calibration {shipped.version}, with other numbers or of another model. "
+            "Give the one in the scorer's calibration.json a version of its own."
+        )
+    return Calibration.objects.create(version=shipped.version, **fitted), True
 
 
 def _first_policy() -> None:

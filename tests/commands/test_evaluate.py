@@ -13,7 +13,8 @@ from scoring.suites.words import ATTRIBUTES, SHARES
 from tests.commands.running import output_of
 from tests.factories import CALM, URGENT, acting, decide_by, person, scored
 from tickets import pipeline
-from tickets.models import Entry, Evaluation, Kind, Queue
+from tickets.models import Entry, Evaluation, Kind, Queue, Ticket, User
+from tickets.policy.evaluating import agreement
 
 pytestmark = pytest.mark.django_db
 GERMAN = "Seit neun Uhr kann niemand mehr mit Karte zahlen, alle Kassen stehen."
@@ -101,6 +102,29 @@ def test_labels_are_what_people_said_and_two_of_them_are_compared() -> None:
     assert (found["people"]["pairs"], found["people"]["agreement"][0]) == (2, 0.5)
     low, high = found["people"]["agreement"][1:]
     assert low < found["people"]["agreement_88"][1] < found["people"]["agreement_88"][2] < high
+
+
+def agreement_on(ticket: Ticket, *words: tuple[User, Queue]) -> tuple[int, float]:
+    """How many pairs there are after these words on it, and which share of them agree."""
+    for user, queue in words:
+        if Ticket.objects.get(pk=ticket.pk).queue == queue:
+            pipeline.confirm(ticket.pk, acting(user))
+        else:
+            pipeline.override(ticket.pk, queue, acting(user), "as I see it")
+    found = agreement()
+    return found["pairs"], found["agreement"][0]
+
+
+def test_people_are_compared_by_their_last_word_on_a_text() -> None:
+    ticket, one, other = scored(CALM), person("agent"), person("agent")
+    words = [(one, Queue.URGENT), (one, Queue.STANDARD), (other, Queue.STANDARD)]
+    assert agreement_on(ticket, *words) == (1, 1.0)
+
+
+def test_a_text_is_one_pair_however_often_and_by_however_many_it_was_labelled() -> None:
+    ticket, one, other, third = scored(CALM), *(person("agent") for _ in range(3))
+    words = [(one, Queue.URGENT), (other, Queue.STANDARD), (other, Queue.URGENT), (third, Queue.STANDARD)]
+    assert agreement_on(ticket, *words) == (1, 1.0)
 
 
 def asks_for_nothing_else(page: str) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from scoring.calibration import UNCALIBRATED
 from tests.factories import CALM, URGENT, acting, person, scored, submitted
 from tickets import pipeline
 from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Calibration, Entry, Kind, Queue, RegisteredModel
-from tickets.policy.calibrating import Labelled, Method, TooFewLabels, data_digest, labelled_by_people
+from tickets.policy.calibrating import CannotCalibrate, Labelled, Method, data_digest, labelled_by_people
 from tickets.policy.versions import CalibrationOfAnotherModel, is_carried, like
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +49,13 @@ class TestLabels:
         pipeline.confirm(ticket.pk, agent)
         pipeline.undo(ticket.pk, agent)
         assert labelled_by_people(active_model()) == []
+
+    def test_a_programs_word_is_no_label_and_takes_no_persons_place(self) -> None:
+        confirmed, program = scored(URGENT), pipeline.Actor("key:1")
+        pipeline.confirm(confirmed.pk, acting(person("agent")))
+        pipeline.override(confirmed.pk, Queue.STANDARD, program, "by its rules")
+        pipeline.confirm(scored(URGENT).pk, program)
+        assert [one.urgent for one in labelled_by_people(active_model())] == [True]
 
     def test_a_label_of_an_older_text_says_nothing_about_the_newer_one(self) -> None:
         ticket = scored(CALM)
@@ -84,12 +94,26 @@ class TestFitting:
         ],
     )
     def test_too_few_labels_are_refused_with_what_it_takes(self, found: list[Labelled], says: str) -> None:
-        with pytest.raises(TooFewLabels, match=says):
+        with pytest.raises(CannotCalibrate, match=says):
             pipeline.calibrate(found, active_model(), Method.PLATT, BY)
         assert not Calibration.objects.exclude(data_digest="").exists()
 
+    @pytest.mark.parametrize("method", Method)
+    def test_a_model_that_says_the_contrary_is_not_made_a_probability(self, method: Method) -> None:
+        contrary = [Labelled(-one.margin, one.urgent) for one in drawn(400)]
+        with pytest.raises(CannotCalibrate, match="no higher"):
+            pipeline.calibrate(contrary, active_model(), method, BY)
+        assert not Calibration.objects.exclude(data_digest="").exists()
+
+    def test_the_command_says_so_where_the_model_says_the_same_of_every_ticket(self, tmp_path: Path) -> None:
+        alike = tmp_path / "alike.jsonl"
+        rows = ({"subject": "", "body": "x", "urgent": number % 2 == 0} for number in range(40))
+        alike.write_text("\n".join(map(json.dumps, rows)))
+        with pytest.raises(CommandError, match="not all alike"):
+            call_command("calibrate", str(alike))
+
     def test_a_free_form_map_takes_more_labels_than_a_sigmoid(self) -> None:
-        with pytest.raises(TooFewLabels, match="200"):
+        with pytest.raises(CannotCalibrate, match="200"):
             pipeline.calibrate(drawn(100), active_model(), Method.ISOTONIC, BY)
 
     def test_the_same_labels_give_the_same_version_once(self) -> None:

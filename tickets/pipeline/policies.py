@@ -34,8 +34,9 @@ def activate_policy(policy: Policy, by: Actor, reason: str) -> None:
 
 
 def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method, by: Actor) -> tuple[Calibration, bool]:
-    """A new version of the map from margin to probability, and whether it is new. Raises TooFewLabels."""
+    """A new version of the map from margin to probability, and whether it is new. Raises CannotCalibrate."""
     fitted = calibrating.calibrate(found, model, method)
+    calibrating.refuse_useless(fitted)
     with transaction.atomic():
         ActivePolicy.locked()
         if known := Calibration.objects.filter(version=fitted.version).first():

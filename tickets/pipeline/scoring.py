@@ -73,12 +73,16 @@ def claim(worker: str, model: Model) -> Claim | None:
 
 
 def settle_claim(held: Claim, scored: Scored, model: Model, worker: str) -> list[Entry]:
-    """Decides, routes and records what of the claim is still held, unchanged, under the policy that holds now."""
+    """Decides, routes and records what of the claim is still held, unchanged, under the policy that holds now.
+
+    Where that one names another model or rubric than the scores came from, the tickets wait to be scored by it.
+    """
     with transaction.atomic():
         tickets = held_tickets(held.ticket_ids)
         rows = {row.pk: row for row in Waiting.objects.select_for_update().filter(claim=held.token)}
         policy = ActivePolicy.locked()
-        if not rows or not versions.is_carried(policy, model):
+        if not rows or not versions.is_carried(policy, model) or policy.rubric != held.rubric:
+            _free(held)
             return []
         now, texts = database_now(), latest_inputs(tickets)
         cases = [
@@ -107,9 +111,14 @@ def put_back(held: Claim, error: ScoringFailed) -> None:
 def hand_back(held: Claim, error: Unavailable) -> None:
     """The model is away: the tickets wait as if nobody had claimed them."""
     with transaction.atomic():
-        rows = Waiting.objects.filter(claim=held.token)
-        rows.update(claim=0, available_at=database_now(), attempts=F("attempts") - 1)
+        _free(held)
     log.warning("scorer_unavailable", tickets=list(held.ticket_ids), error=str(error))
+
+
+def _free(held: Claim) -> None:
+    """May be claimed at once, and this claim was no attempt. Call inside a transaction."""
+    rows = Waiting.objects.filter(claim=held.token)
+    rows.update(claim=0, available_at=database_now(), attempts=F("attempts") - 1)
 
 
 def give_up() -> list[int]:

@@ -15,8 +15,9 @@ from tickets.flow.canonical import without_floats
 from tickets.flow.decide import MILLION, millionths
 from tickets.flow.origin import calibration_content
 from tickets.flow.record import Draft
-from tickets.models import Calibration, Decision, Kind, Label, Queue, RegisteredModel
+from tickets.models import Calibration, Decision, Kind, Queue, RegisteredModel
 from tickets.models.entry import AUTOMATIC, bodies
+from tickets.policy.labels import by_people
 
 FEWEST = {"platt": 20, "isotonic": 200}
 """Labels. A free-form map fitted on fewer follows their chance (Niculescu-Mizil and Caruana 2005)."""
@@ -29,8 +30,8 @@ class Method(TextChoices):
     ISOTONIC = "isotonic"
 
 
-class TooFewLabels(ValueError):
-    """Says how many there are, and how many it takes."""
+class CannotCalibrate(ValueError):
+    """Says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Labelled:
 
 def labelled_by_people(model: RegisteredModel) -> list[Labelled]:
     """One for each ticket with a label that holds: the latest, and this model's margin for the text it is about."""
-    labels = {label.ticket_id: label for label in Label.objects.filter(revoked_at=None).order_by("seq")}
+    labels = {label.ticket_id: label for label in by_people()}
     decisions = Decision.objects.filter(ticket_id__in=labels, kind__in=AUTOMATIC, model_name=model.name)
     of_label = {
         decision.ticket_id: decision.seq
@@ -80,6 +81,16 @@ def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method)
     )
 
 
+def refuse_useless(row: Calibration) -> None:
+    """Raises CannotCalibrate where a higher margin does not mean a higher probability."""
+    values = row.values
+    if values.a <= 0 if not values.knots else values.knots[0][1] == values.knots[-1][1]:
+        raise CannotCalibrate(
+            "Among these labels the urgent tickets score no higher than the standard ones, so nothing makes the scores "
+            "of this model probabilities. Look at the labels first; if they are right, use another model."
+        )
+
+
 def data_digest(found: Sequence[Labelled]) -> str:
     """SHA-256 in hex over the sorted lines "margin in millionths, 0 or 1"."""
     lines = sorted(f"{millionths(one.margin)} {int(one.urgent)}\n" for one in found)
@@ -104,7 +115,7 @@ def added_draft(row: Calibration, actor: str) -> Draft:
 def _refuse_too_few(found: Sequence[Labelled], method: Method) -> None:
     urgent = sum(one.urgent for one in found)
     if len(found) < FEWEST[method] or not _FOLDS <= urgent <= len(found) - _FOLDS:
-        raise TooFewLabels(
+        raise CannotCalibrate(
             f"{len(found)} labels, {urgent} of them urgent: {method} takes at least {FEWEST[method]}, and "
             f"{_FOLDS} of each queue. Confirm or override more decisions, of both queues, or give a file."
         )

@@ -135,14 +135,15 @@ def measured(source: str, outcomes: Sequence[Outcome], policy: Policy) -> Measur
 
 
 def agreement() -> dict[str, Any]:
-    """How two people agree who labelled the same text, from the labels table; a program's labels are no one's."""
-    first: dict[tuple[int, int], Label] = {}
-    pairs: list[tuple[bool, bool]] = []
-    for label in by_people():
-        place = (label.ticket_id, label.input_version)
-        other = first.setdefault(place, label)
-        if other.user_id != label.user_id:
-            pairs.append((other.queue == Queue.URGENT, label.queue == Queue.URGENT))
+    """How two people agree who labelled the same text, by the last word of each; a program's labels are no one's.
+
+    A text counts once, however many labelled it: by the two who were the first to have their last word.
+    """
+    last = {(label.ticket_id, label.input_version, label.user_id): label for label in by_people()}
+    words: dict[tuple[int, int], list[bool]] = {}
+    for label in sorted(last.values(), key=lambda label: label.seq):
+        words.setdefault((label.ticket_id, label.input_version), []).append(label.queue == Queue.URGENT)
+    pairs = [(said[0], said[1]) for said in words.values() if len(said) > 1]
     agreed = sum(one == other for one, other in pairs)
     return {
         "pairs": len(pairs),

@@ -1,4 +1,4 @@
-"""What people said is true, with the texts they said it about: what evaluating and training read."""
+"""What people said is true, with the texts they said it about: what calibrating, evaluating and training read."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from scoring.types import Request
 from tickets import pipeline
 from tickets.flow.score import scorer
-from tickets.intake.labelled import BadLabel, labelled_tickets
+from tickets.intake.labelled import labelled_tickets
 from tickets.models import ActivePolicy, Calibration, RegisteredModel
-from tickets.policy.calibrating import Labelled, Method, TooFewLabels, labelled_by_people
+from tickets.policy.calibrating import Labelled, Method, labelled_by_people
 from tickets.policy.versions import is_carried
 
 _BATCH = 64
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         try:
             found = self._from_file(options["file"]) if options["file"] else labelled_by_people(policy.model)
             row, is_new = pipeline.calibrate(found, policy.model, Method(options["method"]), pipeline.Actor("command"))
-        except (TooFewLabels, BadLabel, OSError) as error:
+        except (ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps({"version": row.version, "figures": row.figures}))

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from scoring.calibration import Calibration
+from scoring.types import Model
 from tickets import pipeline
 from tickets.first_rows import register
 from tickets.flow.score import scorer_class
@@ -26,20 +28,24 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reason = reasons.checked(options["reason"])
         scorer = scorer_class()
-        active = ActivePolicy.current()
         try:
-            identity = scorer.identity()
+            identity, calibration = scorer.identity(), scorer.calibration()
+            with transaction.atomic():
+                said = _use(identity, calibration, reason, is_draft=options["draft"])
         except ValueError as error:
             raise CommandError(str(error)) from error
-        if is_carried(active, identity):
-            self.stdout.write(f"Policy {active.number} names {active.model} already; nothing to do.")
-            return
-        by = pipeline.Actor("command")
-        with transaction.atomic():
-            model, calibration = register(identity, scorer.calibration())
-            values = like(active) | {"model": model, "calibration": calibration}
-            policy = pipeline.draft_policy(values, by, reason)
-            if not options["draft"]:
-                pipeline.activate_policy(policy, by, reason)
-        state = "a draft; activate it at /ops/policies/" if options["draft"] else "active"
-        self.stdout.write(f"Policy {policy.number} is {state}; it names {model} of {settings.SCORER}.")
+        self.stdout.write(said)
+
+
+def _use(identity: Model, calibration: Calibration, reason: str, *, is_draft: bool) -> str:
+    """What came of it, in a sentence. Call inside a transaction. Raises VersionTaken."""
+    active = ActivePolicy.locked()
+    if is_carried(active, identity):
+        return f"Policy {active.number} names {active.model} already; nothing to do."
+    by = pipeline.Actor("command")
+    model, row = register(identity, calibration)
+    policy = pipeline.draft_policy(like(active) | {"model": model, "calibration": row}, by, reason)
+    if not is_draft:
+        pipeline.activate_policy(policy, by, reason)
+    state = "a draft; activate it at /ops/policies/" if is_draft else "active"
+    return f"Policy {policy.number} is {state}; it names {model} of {settings.SCORER}."
