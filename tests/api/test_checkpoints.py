@@ -13,7 +13,7 @@ from tests.api.client import Caller
 from tests.factories import person, scored
 from tests.web.test_pages import logged_in
 from tickets.audit import checkpoints, keys, notes
-from tickets.models import SigningKey
+from tickets.models import Decision, Entry, Kind, SigningKey
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/audit/checkpoints.json"
@@ -50,6 +50,16 @@ def test_a_size_that_is_none_is_refused(after: str) -> None:
 @pytest.mark.parametrize(("role", "status"), [("auditor", 200), ("ops", 200), ("agent", 403)])
 def test_people_read_them_by_their_role(role: str, status: int) -> None:
     assert logged_in(person(role)).get(ADDRESS).status_code == status
+
+
+def test_reading_the_proof_of_an_entry_is_opening_it() -> None:
+    auditor, caller, seq = person("auditor"), Caller("decisions:read"), Decision.objects.latest("entry").seq
+    logged_in(auditor).head(f"/audit/decisions/{seq}/proof.json")
+    caller.get(f"/audit/decisions/{seq}/proof.json")
+    caller.get("/audit/decisions/999999/proof.json")
+    entries = Entry.objects.filter(kind=Kind.AUDIT_OPENED).order_by("seq")
+    read = [(entry.subject, entry.actor) for entry in entries]
+    assert read == [(f"entry:{seq}", f"user:{auditor.pk}"), (f"entry:{seq}", f"key:{caller.key.pk}")]
 
 
 def test_strangers_and_other_keys_do_not() -> None:

@@ -112,6 +112,12 @@ def test_a_page_is_as_large_as_was_asked_for(caller: Caller, size: str | None, r
     assert len(caller.get(DECISIONS, **query).json()["results"]) == rows
 
 
+@pytest.mark.parametrize("size", ["0", "501", "0000000509999999", "0" * 9 + "5" * 5_000, "1\n", "+1", "٣"])
+def test_a_page_size_that_is_none_is_refused_by_name(caller: Caller, size: str) -> None:
+    answer = caller.get(DECISIONS, page_size=size)
+    assert (answer.status_code, answer.json()) == (400, {"page_size": ["Write a number from 1 to 500."]})
+
+
 def test_a_page_costs_as_many_queries_for_many_rows_as_for_few(caller: Caller) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

@@ -131,6 +131,38 @@ class TestIdempotencyKey:
         IdempotencyKey.objects.update(at=timezone.now() - age)
         assert caller.post(TICKETS, a_ticket(subject="Chair"), Idempotency_Key="k1").status_code == status
 
+    def test_what_expired_is_forgotten_when_the_next_one_is_remembered(self, caller: Caller) -> None:
+        for value in ("k1", "k2", "k3"):
+            caller.post(TICKETS, a_ticket(), Idempotency_Key=value)
+        IdempotencyKey.objects.exclude(value="k3").update(at=timezone.now() - timedelta(hours=25))
+        Caller().post(TICKETS, a_ticket(), Idempotency_Key="k4")
+        assert set(IdempotencyKey.objects.values_list("value", flat=True)) == {"k3", "k4"}
+
+    def test_one_message_sent_again_is_stored_once(self, caller: Caller) -> None:
+        address = f"{caller.post(TICKETS, a_ticket()).json()['url']}messages/"
+        first, again = (caller.post(address, {"body": "More."}, Idempotency_Key="k1") for _ in range(2))
+        assert (first.status_code, again.status_code) == (202, 200)
+        assert first.json() == again.json()
+        assert Message.objects.filter(body="More.").count() == 1
+        assert Waiting.objects.get().input_version == 2
+
+    def test_a_message_of_another_body_or_ticket_is_a_conflict_and_stores_nothing(self, caller: Caller) -> None:
+        one, other = (f"{caller.post(TICKETS, a_ticket()).json()['url']}messages/" for _ in range(2))
+        caller.post(one, {"body": "More."}, Idempotency_Key="k1")
+        before = row_counts()
+        for path, body in ((one, {"body": "Less."}), (other, {"body": "More."}), (TICKETS, a_ticket())):
+            answer = caller.post(path, body, Idempotency_Key="k1")
+            assert answer.status_code == 409
+            assert "another body or address" in answer.json()["detail"]
+        assert row_counts() == before
+
+    def test_many_tickets_at_once_refuse_it_by_name(self, caller: Caller) -> None:
+        before = row_counts()
+        answer = caller.post(BULK, [a_ticket()], Idempotency_Key="k1")
+        assert answer.status_code == 400
+        assert "external_id" in answer.json()["Idempotency-Key"][0]
+        assert row_counts() == before
+
     @pytest.mark.parametrize("value", ["", "x" * 201, "two words", "ümlaut"])
     def test_a_key_that_is_none_is_refused_by_name(self, caller: Caller, value: str) -> None:
         before = row_counts()

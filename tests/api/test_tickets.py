@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.api.client import TICKETS, Caller, a_ticket, row_counts
 from tests.factories import SOON, fallen_back, scored, submitted
 from tickets import pipeline
-from tickets.models import Decision, Entry, Input, Label, Queue, Ticket
+from tickets.models import Decision, Entry, Input, Label, Message, Queue, Scope, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +82,21 @@ def test_a_new_message_makes_a_new_version_which_is_scored_again(caller: Caller)
     pipeline.score_waiting("test", SOON)
     decision = shown(caller, ticket)["decision"]
     assert (decision["kind"], decision["input_version"]) == ("rescored", 2)
+
+
+def test_a_key_that_may_not_read_is_told_no_more_than_that_it_was_done() -> None:
+    ticket = scored()
+    writer, decider = Caller(Scope.TICKETS_WRITE), Caller(Scope.TICKETS_DECIDE)
+    answers = [
+        say(writer, ticket, "messages", body="And now it burns."),
+        say(decider, ticket, "override", queue=other_queue(ticket), reason="A person knows better"),
+        say(decider, ticket, "confirm"),
+        say(decider, ticket, "explain"),
+        say(decider, ticket, "undo"),
+    ]
+    assert [answer.status_code for answer in answers] == [202, 200, 200, 202, 200]
+    for answer in answers:
+        assert answer.json() == {"id": ticket.pk, "url": f"{TICKETS}{ticket.pk}/", "state": "decided"}
 
 
 def test_an_override_moves_the_ticket_and_no_model_moves_it_back(caller: Caller) -> None:
@@ -167,6 +182,21 @@ class TestConflict:
     def test_undoing_what_no_person_did(self, caller: Caller) -> None:
         self.is_refused(caller, fallen_back(1)[0], "undo", "nothing to undo")
         self.is_refused(caller, submitted(), "undo", "nothing to undo")
+
+    def test_one_message_more_than_a_ticket_holds(self, caller: Caller) -> None:
+        ticket = scored()
+        said = [Message(ticket=ticket, author="requester", body="More.", at=ticket.received_at) for _ in range(998)]
+        Message.objects.bulk_create(said)
+        assert say(caller, ticket, "messages", body="The last one.").status_code == 202
+        self.is_refused(caller, ticket, "messages", "1,000 messages", body="One more.")
+        self.is_refused(caller, ticket, "messages", "open a new ticket", body="One more.")
+
+    def test_more_text_than_a_ticket_holds(self, caller: Caller) -> None:
+        ticket = submitted("b" * 65_536)
+        for _ in range(14):
+            assert say(caller, ticket, "messages", body="b" * 65_536).status_code == 202
+        self.is_refused(caller, ticket, "messages", "1,048,576 characters", body="b" * 65_536)
+        assert say(caller, ticket, "messages", body="b" * 60_000).status_code == 202
 
     def test_undoing_the_only_decision_there_is(self, caller: Caller) -> None:
         ticket = submitted()

@@ -27,6 +27,13 @@ def test_it_prints_the_key_alone_and_the_log_knows_of_it() -> None:
     assert secret not in bytes(entry.body).decode()
 
 
+def test_the_number_to_revoke_it_by_goes_beside_the_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("api_key", "shop", "--scope", "tickets:write")
+    out, err = capsys.readouterr()
+    assert out.startswith("tri_")
+    assert err == f"key {ApiKey.objects.get().pk}\n"
+
+
 def test_the_key_opens_what_its_scopes_say_and_nothing_else() -> None:
     caller = Caller(secret=output_of("api_key", "shop", "--scope", "tickets:write").strip())
     assert caller.post(TICKETS, a_ticket()).status_code == 202

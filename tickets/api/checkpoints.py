@@ -13,9 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tickets.api.keys import KeyAuthentication
+from tickets import pipeline
+from tickets.api.keys import KeyAuthentication, actor
 from tickets.audit.export import NotSignedYet, proof
-from tickets.models import ApiKey, Checkpoint, Role, Scope, SigningKey, User
+from tickets.flow.record import Draft
+from tickets.models import ApiKey, Checkpoint, Kind, Role, Scope, SigningKey, User
 
 PAGE = 1_000
 
@@ -60,6 +62,14 @@ class ProofView(APIView):
     def get(self, request: Request, seq: int) -> Response:
         """That one entry stands in the log as a signed checkpoint has it: for `verify_export.py --proof`."""
         try:
-            return Response(proof(seq))
+            found = proof(seq)
         except NotSignedYet as error:
             return Response({"detail": str(error)}, status=409)
+        # It has the entry in it, so reading it is opening that.
+        pipeline.note(Draft(Kind.AUDIT_OPENED, f"entry:{seq}", _reader(request)))
+        return Response(found)
+
+
+def _reader(request: Request) -> str:
+    """Who passed `AuditorOrKey`, as the log names them."""
+    return actor(request).name if isinstance(request.auth, ApiKey) else f"user:{request.user.pk}"

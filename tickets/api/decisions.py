@@ -29,6 +29,7 @@ from tickets.models import Decision, Entry, Kind, Scope
 
 _EXPORT_CHUNK = 2_000
 _SEQ = re.compile(r"[0-9]{1,18}")
+_PAGE_SIZE = re.compile(r"[0-9]{1,3}")
 
 
 class ByLog(CursorPagination):
@@ -41,7 +42,7 @@ class ByLog(CursorPagination):
 
     def get_page_size(self, request: Request) -> int:
         wanted = request.query_params.get(self.page_size_query_param, str(self.page_size))
-        if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= self.max_page_size):
+        if not (_PAGE_SIZE.fullmatch(wanted) and 1 <= int(wanted) <= self.max_page_size):
             raise ValidationError({self.page_size_query_param: [f"Write a number from 1 to {self.max_page_size}."]})
         return int(wanted)
 

@@ -31,6 +31,19 @@ _ERRORS: dict[int, Any] = {
     415: shapes.ErrorOut,
 }
 _ERRORS_OF_ONE = _ERRORS | {404: shapes.ErrorOut, 409: shapes.ErrorOut}
+_AS_FAR_AS_IT_MAY_READ = {
+    "anyOf": [{"$ref": "#/components/schemas/TicketOut"}, {"$ref": "#/components/schemas/AcceptedOut"}],
+    "description": "The whole ticket to a key with tickets:read too, else its number, address and state.",
+}
+
+
+def _idempotency_key(same: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        "Idempotency-Key",
+        location="header",
+        description=f"The same key and body within 24 hours is the same {same}; another body or address is a 409.",
+        type={"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[!-~]+$"},
+    )
 
 
 class TicketsView(APIView):
@@ -40,14 +53,7 @@ class TicketsView(APIView):
         operation_id="submit_ticket",
         request=shapes.TicketIn,
         responses={202: shapes.AcceptedOut, 200: shapes.AcceptedOut, 409: shapes.ErrorOut, **_ERRORS},
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                location="header",
-                description="The same key and body within 24 hours is the same ticket; another body is a 409.",
-                type={"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[!-~]+$"},
-            )
-        ],
+        parameters=[_idempotency_key("ticket")],
     )
     def post(self, request: Request) -> Response:
         """Submit one ticket of at most 256 KiB.
@@ -79,7 +85,12 @@ class BulkView(APIView):
         responses={200: shapes.BulkLineOut(many=True), **_ERRORS},
     )
     def post(self, request: Request) -> Response:
-        """Submit up to 1,000 tickets in 16 MiB. Each line stands alone and gets its own result, in order."""
+        """Submit up to 1,000 tickets in 16 MiB. Each line stands alone and gets its own result, in order.
+
+        An Idempotency-Key is a 400: give each ticket an external_id instead.
+        """
+        if "Idempotency-Key" in request.headers:
+            raise ValidationError({"Idempotency-Key": ["Not for many: give each ticket an external_id instead."]})
         if not isinstance(request.data, list):
             raise ParseError("The body is empty.")
         checked = [_checked(line) for line in request.data]
@@ -109,13 +120,18 @@ class MessagesView(APIView):
     @extend_schema(
         operation_id="add_message",
         request=shapes.MessageIn,
-        responses={202: shapes.TicketOut, **_ERRORS_OF_ONE},
+        responses={202: _AS_FAR_AS_IT_MAY_READ, 200: _AS_FAR_AS_IT_MAY_READ, **_ERRORS_OF_ONE},
+        parameters=[_idempotency_key("message")],
     )
     def post(self, request: Request, pk: int) -> Response:
-        """A new message of the requester. The ticket is scored anew; where a person decided, its queue stays."""
+        """A new message of the requester. The ticket is scored anew; where a person decided, its queue stays.
+
+        202 when it is new, 200 when its Idempotency-Key is known. A ticket holds 1,000 messages of its requester and
+        1,048,576 characters of text; one more is a 409: open a new ticket.
+        """
         message = _valid(shapes.MessageIn, request)
-        pipeline.add_message(pk, message["body"])
-        return _ticket(pk, status=202)
+        accepted = pipeline.add_message(pk, message["body"], _once(request))
+        return _answer(request, pk, _status(accepted))
 
 
 class OverrideView(APIView):
@@ -124,13 +140,13 @@ class OverrideView(APIView):
     @extend_schema(
         operation_id="override_decision",
         request=shapes.OverrideIn,
-        responses={200: shapes.TicketOut, **_ERRORS_OF_ONE},
+        responses={200: _AS_FAR_AS_IT_MAY_READ, **_ERRORS_OF_ONE},
     )
     def post(self, request: Request, pk: int) -> Response:
         """Move a ticket to the other queue, and say why. No model overrules it."""
         wish = _valid(shapes.OverrideIn, request)
         pipeline.override(pk, Queue(wish["queue"]), actor(request), wish["reason"])
-        return _ticket(pk)
+        return _answer(request, pk)
 
 
 class ConfirmView(APIView):
@@ -139,33 +155,42 @@ class ConfirmView(APIView):
     @extend_schema(
         operation_id="confirm_decision",
         request=shapes.ConfirmIn,
-        responses={200: shapes.TicketOut, **_ERRORS_OF_ONE},
+        responses={200: _AS_FAR_AS_IT_MAY_READ, **_ERRORS_OF_ONE},
     )
     def post(self, request: Request, pk: int) -> Response:
         """Say that the queue is right. No model overrules it."""
         wish = _valid(shapes.ConfirmIn, request)
         pipeline.confirm(pk, actor(request), wish.get("reason", ""))
-        return _ticket(pk)
+        return _answer(request, pk)
 
 
 class ExplainView(APIView):
     scopes = {"POST": Scope.TICKETS_DECIDE}
 
-    @extend_schema(operation_id="explain_decision", request=None, responses={202: shapes.TicketOut, **_ERRORS_OF_ONE})
+    @extend_schema(
+        operation_id="explain_decision", request=None, responses={202: _AS_FAR_AS_IT_MAY_READ, **_ERRORS_OF_ONE}
+    )
     def post(self, request: Request, pk: int) -> Response:
         """Ask which sentences moved the score; soon after, they stand in `decision.sentences`."""
         pipeline.ask_for_explanation(pk, actor(request))
-        return _ticket(pk, status=202)
+        return _answer(request, pk, status=202)
 
 
 class UndoView(APIView):
     scopes = {"POST": Scope.TICKETS_DECIDE}
 
-    @extend_schema(operation_id="undo_review", request=None, responses={200: shapes.TicketOut, **_ERRORS_OF_ONE})
+    @extend_schema(operation_id="undo_review", request=None, responses={200: _AS_FAR_AS_IT_MAY_READ, **_ERRORS_OF_ONE})
     def post(self, request: Request, pk: int) -> Response:
         """Take back the last override or confirmation."""
         pipeline.undo(pk, actor(request))
-        return _ticket(pk)
+        return _answer(request, pk)
+
+
+def _answer(request: Request, pk: int, status: int = 200) -> Response:
+    """The ticket after a change, as far as the key may read it."""
+    if Scope.TICKETS_READ in key_of(request).scopes:
+        return _ticket(pk, status)
+    return Response(shapes.accepted_out(Ticket.objects.get(pk=pk)), status=status)
 
 
 def _ticket(pk: int, status: int = 200) -> Response:
@@ -189,8 +214,8 @@ def _once(request: Request) -> Once | None:
         return None
     if not 1 <= len(value) <= IDEMPOTENCY_KEY_MAX or not all("!" <= character <= "~" for character in value):
         raise ValidationError({"Idempotency-Key": [f"Send 1 to {IDEMPOTENCY_KEY_MAX} printable ASCII characters."]})
-    body = json.dumps(request.data, sort_keys=True, ensure_ascii=True)
-    return Once(key_of(request), value, hashlib.sha256(body.encode()).hexdigest())
+    asked = f"{request.path} {json.dumps(request.data, sort_keys=True, ensure_ascii=True)}"
+    return Once(key_of(request), value, hashlib.sha256(asked.encode()).hexdigest())
 
 
 def _checked(line: Any) -> shapes.TicketIn | Any:

@@ -12,6 +12,11 @@ from django.db.models import Q
 from scoring.text import NORMALISER_VERSION, compose
 from tickets.models import Author, Cause, Input, Lane, Message, Requester, Ticket, Waiting
 from tickets.models.input import digest_of, fresh_nonce
+from tickets.models.ticket import MESSAGES_MAX, TEXT_MAX
+
+
+class TicketFull(Exception):
+    """The ticket takes no more messages; says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The ticket of a submission; created is False where source and external id were known already."""
+    """The ticket of what came in; created is False where that was known already."""
 
     ticket: Ticket
     created: bool
@@ -61,11 +66,20 @@ def ingest(submissions: Sequence[NewTicket], now: datetime) -> list[Accepted]:
 
 
 def add_input(ticket: Ticket, now: datetime) -> Input:
-    """The next version of a ticket's text after a message of its requester; what waited for the old waits for it."""
+    """The next version of a ticket's text after a message of its requester; what waited for the old waits for it.
+
+    Each version has all messages, so their number and length are bounded. Raises TicketFull.
+    """
+    bodies = ticket.messages.filter(author=Author.REQUESTER).values_list("body", flat=True)
+    text = compose(ticket.subject, bodies)
+    if len(bodies) > MESSAGES_MAX or len(text) > TEXT_MAX:
+        raise TicketFull(
+            f"A ticket holds at most {MESSAGES_MAX:,} messages of its requester and {TEXT_MAX:,} characters of text, "
+            "and this one would have more: open a new ticket."
+        )
     ticket.input_version += 1
     ticket.save(update_fields=["input_version"])
-    bodies = ticket.messages.filter(author=Author.REQUESTER).values_list("body", flat=True)
-    version = _input(ticket, compose(ticket.subject, bodies))
+    version = _input(ticket, text)
     version.save(force_insert=True)
     Waiting.objects.update_or_create(
         ticket=ticket, defaults=_waiting_values(now, deadline=settings.DEADLINE) | _new_text(ticket)

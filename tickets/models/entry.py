@@ -28,6 +28,7 @@ class Kind(models.TextChoices):
     POLICY_ACTIVATED = "policy_activated"
     ROLE_CHANGED = "role_changed"
     KEY_CREATED = "key_created"
+    KEY_REVOKED = "key_revoked"
     EXPORTED = "exported"
     ERASED = "erased"
     AUDIT_SEARCHED = "audit_searched"

@@ -10,6 +10,8 @@ from tickets.models.queue import Queue
 
 SUBJECT_MAX = 300
 BODY_MAX = 65_536
+MESSAGES_MAX = 1_000
+TEXT_MAX = 1_048_576
 
 
 class Source(models.TextChoices):

@@ -11,6 +11,7 @@ from tickets.pipeline.explaining import ask_for_explanation, explain_one
 from tickets.pipeline.holding import HoldRefused, hold, release
 from tickets.pipeline.incoming import add_message, submit, submit_once
 from tickets.pipeline.jobs import TooManyJobs, ask_for_verification, cancel_job, run_job, startable_jobs
+from tickets.pipeline.keys import RevokedBefore, revoke_key
 from tickets.pipeline.log import erase, export_log, fork_log, note, sign_if_due, sign_log
 from tickets.pipeline.moving import move_database
 from tickets.pipeline.policies import activate_policy, calibrate, draft_policy
@@ -22,6 +23,7 @@ from tickets.pipeline.training import register_trained
 __all__ = [
     "Actor",
     "HoldRefused",
+    "RevokedBefore",
     "TooManyJobs",
     "activate_policy",
     "add_message",
@@ -52,6 +54,7 @@ __all__ = [
     "remove_archived",
     "replay_one",
     "resume_archive",
+    "revoke_key",
     "run_job",
     "score_waiting",
     "settle_claim",

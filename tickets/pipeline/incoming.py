@@ -11,7 +11,7 @@ from tickets import wake
 from tickets.flow.idempotency import Once, answered_before, remember
 from tickets.flow.ingest import Accepted, NewTicket, add_input, ingest
 from tickets.flow.settle import held_ticket
-from tickets.models import Author, Message, Ticket
+from tickets.models import Author, Message
 from tickets.models.clock import database_now
 
 _CONFLICTING_SUBMISSIONS_RETRIED = 3
@@ -40,15 +40,23 @@ def submit_once(submission: NewTicket, once: Once) -> Accepted:
     return _store(store)[0]
 
 
-def add_message(ticket_id: int, body: str) -> Ticket:
-    """A new message of the requester: a new version of the text, which is scored anew. Raises Ticket.DoesNotExist."""
-    with transaction.atomic():
+def add_message(ticket_id: int, body: str, once: Once | None = None) -> Accepted:
+    """A new message of the requester: a new version of the text, which is scored anew.
+
+    Raises Ticket.DoesNotExist, TicketFull, IdempotencyConflict.
+    """
+
+    def store(now: datetime) -> list[Accepted]:
         ticket = held_ticket(ticket_id)
-        now = database_now()
+        if once and answered_before(once, now):
+            return [Accepted(ticket, created=False)]
         Message.objects.create(ticket=ticket, author=Author.REQUESTER, body=body, at=now)
         add_input(ticket, now)
-        wake.on_commit(wake.SCORE)
-    return ticket
+        if once:
+            remember(once, ticket, now)
+        return [Accepted(ticket, created=True)]
+
+    return _store(store)[0]
 
 
 def _store(store: Callable[[datetime], list[Accepted]]) -> list[Accepted]:

@@ -42,4 +42,6 @@ class Command(BaseCommand):
             )
             content = {"name": key.name, "scopes": key.scopes, "days": days}
             pipeline.note(Draft(Kind.KEY_CREATED, f"key:{key.pk}", "command", content))
+        # The secret stands alone on standard output; its number is for `revoke_key`.
+        self.stderr.write(f"key {key.pk}", style_func=str)
         self.stdout.write(secret)
