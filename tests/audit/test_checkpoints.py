@@ -149,6 +149,50 @@ class TestWhat:
         assert verify().checkpoints == 1
 
 
+class TestATornLastLine:
+    """What a power loss or a full disk leaves of the line that was being written."""
+
+    @pytest.fixture(params=[b'{"note": "triage\\n9', b'{"note": "a\xe2\x80', b"\0\0\0", b"{"])
+    def file(self, request: pytest.FixtureRequest, settings: Any) -> Path:
+        fill(5)
+        sign()
+        with settings.CHECKPOINTS_FILE.open("ab") as content:
+            content.write(request.param)
+        return settings.CHECKPOINTS_FILE
+
+    def test_it_is_cut_off_by_the_next_checkpoint(self, file: Path, settings: Any) -> None:
+        fill(2)
+        sign()
+        assert kept(settings) == list(Checkpoint.objects.order_by("size").values_list("note", flat=True))
+        assert file.read_bytes().count(b"\n") == Checkpoint.objects.count()
+        assert file.read_bytes().endswith(b"}\n")
+
+    def test_the_whole_lines_before_it_are_verified_against(self, file: Path) -> None:
+        assert "2 signed checkpoints agree" in output_of("verify_log", "--against", str(file))
+
+    def test_the_note_before_it_tells_of_a_restored_backup(self, file: Path) -> None:
+        last = Checkpoint.objects.order_by("-size")[0].size
+        before = Entry.objects.get(seq=last - 1)
+        tamper("tickets_entry", f"DELETE FROM tickets_entry WHERE seq >= {last}")
+        LogHead.objects.update(seq=before.seq, hash=before.hash, at=before.at)
+        Checkpoint.objects.filter(size=last).delete()
+        with pytest.raises(LogContradicted, match=f"checkpoint of {last} entries"):
+            checkpoints.sign(keys.signer(), timezone.now())
+        output_of("fork_log", "after the power loss", "--reason", "power loss")
+        sign()
+        assert verify().fault is None
+
+    def test_a_note_that_lacks_its_newline_alone_counts_and_stays(self, settings: Any) -> None:
+        fill(5)
+        sign()
+        file = settings.CHECKPOINTS_FILE
+        file.write_bytes(file.read_bytes().rstrip(b"\n"))
+        before = kept(settings)
+        fill(2)
+        sign()
+        assert kept(settings) == [*before, Checkpoint.objects.order_by("-size")[0].note]
+
+
 class TestAttacks:
     @pytest.fixture(autouse=True)
     def a_signed_log(self) -> None:
@@ -243,9 +287,14 @@ class TestCommand:
         assert "2 signed checkpoints agree" in shown
 
     def test_a_file_that_is_no_list_of_checkpoints_is_refused_by_line(self, tmp_path: Path) -> None:
-        (tmp_path / "bad.jsonl").write_text('{"note": 1}\n')
-        with pytest.raises(CommandError, match="line 1"):
-            call_command("verify_log", "--against", str(tmp_path / "bad.jsonl"))
+        for line in (b'{"note": 1}\n', b"\xff\n"):
+            (tmp_path / "bad.jsonl").write_bytes(line)
+            with pytest.raises(CommandError, match="line 1"):
+                call_command("verify_log", "--against", str(tmp_path / "bad.jsonl"))
+
+    def test_beginning_beyond_the_end_of_the_log_is_told(self) -> None:
+        with pytest.raises(CommandError, match=r"entry 998 is missing.*entry 999"):
+            call_command("verify_log", "--from", "999")
 
 
 class TestFork:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.api.client import Caller
+from tests.api.client import Caller, row_counts
 from tests.commands.running import output_of
 from tests.factories import CALM, URGENT, acting, person, scored
 from tests.web.test_pages import logged_in
 from tickets import pipeline
-from tickets.audit import keys
+from tickets.audit import keys, notes
 from tickets.flow.record import Draft, record
 from tickets.models import Entry, Kind, Queue, Ticket
 
@@ -92,6 +92,48 @@ def test_nothing_is_written_over_and_nothing_matched_is_said(ticket: Ticket, tmp
         call_command("export_log", str(tmp_path / "full"))
     with pytest.raises(CommandError, match="No entry matches"):
         call_command("export_log", str(tmp_path / "none"), "--ticket", "999")
+
+
+class TestKeys:
+    """Sweep has signed this log; now somebody exports it where its key is not."""
+
+    @pytest.fixture(autouse=True)
+    def signed(self, ticket: Ticket) -> None:
+        pipeline.sign_log()
+
+    @pytest.fixture(params=["none", "in a file", "in the environment"])
+    def other_key(self, request: pytest.FixtureRequest, tmp_path: Path, settings: Any) -> Path:
+        """The file of keys of another machine."""
+        settings.LOG_KEY_FILE = tmp_path / "elsewhere"
+        if request.param == "in a file":
+            settings.LOG_KEY_FILE.write_bytes(notes.generate())
+        if request.param == "in the environment":
+            settings.LOG_KEY = notes.generate().decode()
+        return settings.LOG_KEY_FILE
+
+    def test_by_a_key_that_never_signed_this_log_nothing_is_noted_signed_or_written(
+        self, other_key: Path, tmp_path: Path
+    ) -> None:
+        before, had_key = row_counts(), other_key.exists()
+        with pytest.raises(CommandError, match="LOG_KEY_FILE, to the key of sweep"):
+            call_command("export_log", str(tmp_path / "export"))
+        assert row_counts() == before
+        assert other_key.exists() == had_key
+        assert not (tmp_path / "export").exists()
+
+    def test_sweep_introduces_a_new_key_and_then_it_exports(self, other_key: Path, tmp_path: Path) -> None:
+        record([Draft(Kind.EXPORTED, "log", "test", {"through": n}) for n in range(1_000)])
+        output_of("sweep", "--once")
+        output_of("export_log", str(tmp_path / "export"))
+        done = verified(str(tmp_path / "export"), "--key", keys.signer().verifier_key)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_where_nothing_can_be_written_nothing_is_noted(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        before = row_counts()
+        with pytest.raises(CommandError, match="file/export"):
+            call_command("export_log", str(tmp_path / "file" / "export"))
+        assert row_counts() == before
 
 
 def test_the_proof_of_one_decision_is_small_and_verifies_alone(ticket: Ticket, tmp_path: Path) -> None:

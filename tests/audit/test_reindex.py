@@ -15,7 +15,7 @@ from tickets.audit import ship
 from tickets.audit.compare import compare
 from tickets.audit.elasticsearch import install
 from tickets.audit.reindex import reindex
-from tickets.models import Entry, Shipping
+from tickets.models import Entry, Shipping, ShippingFailure
 
 pytestmark = [pytest.mark.django_db, pytest.mark.real, pytest.mark.usefixtures("real_servers", "empty")]
 
@@ -74,6 +74,16 @@ def test_what_was_shipped_to_the_old_one_meanwhile_is_in_the_new_one_too(
     reindex(admin, lambda built: meanwhile(built) if next(calls) else None)
     ship.ship_waiting()
     assert searched(admin) == every_seq()
+    assert list(compare(reader)) == []
+
+
+def test_what_the_old_one_refused_is_no_failure_any_more(admin: Elasticsearch, reader: Elasticsearch) -> None:
+    scored()
+    for seq in (1, 2**40):
+        ShippingFailure.objects.create(seq=seq, error="somebody made an index by hand")
+    reindex(admin)
+    assert not ShippingFailure.objects.exists()
+    ship.ship_waiting()
     assert list(compare(reader)) == []
 
 

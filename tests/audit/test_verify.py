@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.audit.tampering import as_bytes, tamper
-from tests.factories import CALM, acting, person, scored
+from tests.factories import CALM, SOON, acting, person, scored
 from tickets import pipeline
 from tickets.audit.verify import Fault, verify
 from tickets.flow.canonical import chain_hash
-from tickets.models import Entry, LogHead, Queue
+from tickets.flow.record import Draft
+from tickets.models import Decision, Entry, Input, Kind, LogHead, Queue, Reason
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +137,71 @@ def test_bytes_that_are_no_json_are_a_fault_and_no_crash(last: Entry) -> None:
 def test_a_part_of_the_log_can_be_verified_alone(last: Entry) -> None:
     assert verify(3, 5).entries == 3
     assert verify(3, last.seq).head == last.hash
+
+
+def test_beginning_beyond_the_end_of_the_log_is_a_fault_and_no_crash(last: Entry) -> None:
+    assert f"entry {last.seq + 1} is missing" in str(verify(last.seq + 2).fault)
+    assert verify(last.seq + 1).fault is None
+
+
+def forge_decision(of: int, seq: int) -> None:
+    """A row as it is derived from the entry `of`, under another number; whoever may insert can add it."""
+    row = Decision.objects.get(pk=of)
+    row.entry_id, row.cause = seq, "late"
+    row.save(force_insert=True)
+
+
+def test_a_decision_beside_an_entry_that_is_none_is_found(last: Entry) -> None:
+    opened = pipeline.note(Draft(Kind.AUDIT_OPENED, f"entry:{last.seq}", "test"))
+    assert verify().fault is None
+    forge_decision(last.seq, opened.seq)
+    assert fault() == Fault(opened.seq, "it is no decision, but the table of decisions has a row for it")
+
+
+@pytest.mark.parametrize("seq", [-3, 0, 2**62])
+def test_a_decision_without_an_entry_is_found(last: Entry, seq: int) -> None:
+    forge_decision(last.seq, seq)
+    assert fault().seq == seq
+    assert "no such entry" in fault().what
+
+
+class TestWhatStandsBeside:
+    def test_another_reason_is_found(self, last: Entry) -> None:
+        Reason.objects.filter(seq=last.seq).update(text="an outage")
+        assert fault().seq == last.seq
+        assert "stored reason" in fault().what
+
+    def test_a_reason_where_none_was_given_is_found(self, last: Entry) -> None:
+        Reason.objects.create(seq=last.seq - 1, text="an outage", nonce="0" * 64)
+        assert fault().seq == last.seq - 1
+        assert "but the bytes say None" in fault().what
+
+    @pytest.mark.parametrize("changed", [{"text": "Nothing is wrong."}, {"nonce": "0" * 64}])
+    def test_another_text_is_found_at_the_first_decision_on_it(self, last: Entry, changed: dict[str, str]) -> None:
+        first = Decision.objects.filter(ticket_id=int(last.subject.removeprefix("ticket:"))).earliest("entry")
+        Input.objects.filter(ticket=first.ticket_id).update(**changed)
+        assert fault().seq == first.seq
+        assert "stored text, version 1" in fault().what
+
+    def test_each_version_of_a_text_is_compared_with_the_decisions_on_it(self, last: Entry) -> None:
+        ticket = int(last.subject.removeprefix("ticket:"))
+        pipeline.add_message(ticket, "It is worse now")
+        assert pipeline.score_waiting("test", SOON)
+        assert verify().fault is None
+        Input.objects.filter(ticket=ticket, version=2).update(text="It is fine now")
+        assert fault().seq == Decision.objects.get(ticket_id=ticket, input_version=2).seq
+
+    def test_what_was_erased_is_no_fault(self, last: Entry) -> None:
+        Reason.objects.all().delete()
+        Input.objects.all().delete()
+        assert verify().fault is None
+
+    def test_it_is_compared_in_as_many_queries_for_many_entries_as_for_few(
+        self, last: Entry, django_assert_num_queries: Any
+    ) -> None:
+        with CaptureQueriesContext(connection) as few:
+            verify()
+        for _ in range(5):
+            scored(CALM)
+        with django_assert_num_queries(len(few)):
+            verify()

@@ -12,7 +12,8 @@ from django.db.utils import ProgrammingError
 
 from tests.factories import acting, fallen_back, person
 from tickets import pipeline
-from tickets.models import Decision, Kind, Queue
+from tickets.models import Decision, Input, Kind, Queue, Reason
+from tickets.pipeline import Actor
 
 pytestmark = pytest.mark.django_db
 ROLE = "application_of_a_test"
@@ -54,6 +55,16 @@ def test_the_application_works_as_such_a_role(role: str) -> None:
 def test_it_can_change_nothing_that_is_written_once(role: str, table: str, deed: str) -> None:
     fallen_back(1)
     assert "permission denied" in refused(deed.format(table))
+
+
+@pytest.mark.parametrize("table", ["tickets_reason", "tickets_input"])
+def test_it_can_erase_what_the_log_has_a_digest_of_and_not_change_it(role: str, table: str) -> None:
+    ticket = fallen_back(1)[0]
+    pipeline.override(ticket.pk, Queue.STANDARD, acting(person("agent")), "no outage")
+    assert "permission denied" in refused(f"UPDATE {table} SET text = text")
+    pipeline.erase(ticket.requester.email, Actor("command"), "Asked by letter")
+    assert not Input.objects.filter(ticket=ticket.pk).exists()
+    assert not Reason.objects.filter(text="no outage").exists()
 
 
 def test_it_can_neither_take_a_trigger_away_nor_make_tables_nor_undo_migrations(role: str) -> None:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -94,14 +95,28 @@ def leaves(tile: int) -> list[bytes]:
 
 
 def read_notes(file: Path) -> Iterator[str]:
-    """The notes of a file with one JSON object {"note": ...} a line. Raises notes.NoteRefused, OSError."""
-    with file.open(encoding="utf-8") as lines:
+    """The notes of a file with one JSON object {"note": ...} a line, but for a torn last one.
+
+    Raises notes.NoteRefused, OSError.
+    """
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if line.strip():
+            if line.strip() and not _is_torn(line):
                 yield _note(line, number)
 
 
-def _note(line: str, number: int) -> str:
+def _is_torn(line: bytes) -> bool:
+    """Whether it is the end of a file whose writing ended midway: by a power loss, or on a full disk."""
+    if line.endswith(b"\n"):
+        return False
+    try:
+        _note(line, 0)
+    except notes.NoteRefused:
+        return True
+    return False
+
+
+def _note(line: bytes, number: int) -> str:
     try:
         note = json.loads(line)["note"]
     except (ValueError, KeyError, TypeError) as error:
@@ -133,18 +148,30 @@ def _agrees(kept: notes.Checkpoint) -> bool:
 
 
 def _latest_in_file(file: Path) -> Sequence[str]:
-    """The last note of the file, read from its end: it grows for years."""
+    """The last whole note of the file."""
     if not file.exists():
         return ()
     with file.open("rb") as content:
-        content.seek(max(0, file.stat().st_size - _TAIL_BYTES))
-        lines = content.read().decode(errors="replace").splitlines()
-    return [_note(line, 0) for line in lines[-1:] if line.strip()]
+        whole = [line for line in _last_lines(content) if line.strip() and not _is_torn(line)]
+    return [_note(line, 0) for line in whole[-1:]]
+
+
+def _last_lines(content: BinaryIO) -> list[bytes]:
+    """With their ends. Leaves the file at its end: it grows for years, and is not read from its beginning."""
+    size = content.seek(0, os.SEEK_END)
+    content.seek(max(0, size - _TAIL_BYTES))
+    return content.read().splitlines(keepends=True)
 
 
 def _append(file: Path, note: str) -> None:
+    """A torn last line is cut off: its checkpoint was never stored."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps({"note": note}, ensure_ascii=False) + "\n")
-        lines.flush()
-        os.fsync(lines.fileno())
+    with file.open("a+b") as content:
+        last = [b"\n", *_last_lines(content)][-1]
+        if _is_torn(last):
+            content.truncate(content.tell() - len(last))
+        elif not last.endswith(b"\n"):
+            content.write(b"\n")
+        content.write(json.dumps({"note": note}, ensure_ascii=False).encode() + b"\n")
+        content.flush()
+        os.fsync(content.fileno())

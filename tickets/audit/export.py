@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -61,6 +62,13 @@ class Wanted:
         return found.filter(**named).order_by("seq")
 
 
+def make_folder(folder: Path) -> None:
+    """Makes sure that it can be written to, before the log says what is in it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
+
+
 def export(
     folder: Path,
     wanted: Wanted,
@@ -75,7 +83,6 @@ def export(
     """
     # The end is the entry that says so: the checkpoint is of that size, so its root covers the whole file.
     wanted = wanted if wanted.last else replace(wanted, last=checkpoint.size)
-    folder.mkdir(parents=True, exist_ok=True)
     digest, first, last, count = hashlib.sha256(), 0, 0, 0
     with (folder / "log.ndjson").open("wb") as file:
         for line in _lines(wanted, checkpoint):

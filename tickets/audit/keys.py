@@ -13,6 +13,11 @@ from django.conf import settings
 from tickets.audit import notes
 from tickets.models import SigningKey
 
+_DO = (
+    "Set LOG_KEY, or LOG_KEY_FILE, to the key of sweep, and LOG_ORIGIN as it has it. A new key goes to sweep first, "
+    "which tells the log of it when it signs the next entries."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Signer:
@@ -29,6 +34,20 @@ class Signer:
 def signer() -> Signer:
     """From LOG_KEY, or LOG_KEY_FILE, which is made once where it is missing. Raises notes.NoteRefused, OSError."""
     return Signer(settings.LOG_ORIGIN, notes.load_private(settings.LOG_KEY.encode() or _from_file()))
+
+
+def known_signer() -> Signer:
+    """One whose key has signed this log before, or the very first; `sweep` alone introduces another, by `signer`.
+
+    Raises notes.NoteRefused where another key is at hand, or none, which is not made then; OSError.
+    """
+    registered = set(SigningKey.objects.values_list("verifier_key", flat=True))
+    if registered and not (settings.LOG_KEY or settings.LOG_KEY_FILE.exists()):
+        raise notes.NoteRefused(f"There is no signing key here, neither LOG_KEY nor {settings.LOG_KEY_FILE}. {_DO}")
+    at_hand = signer()
+    if registered and at_hand.verifier_key not in registered:
+        raise notes.NoteRefused(f"The key here, {at_hand.verifier_key}, has never signed this log. {_DO}")
+    return at_hand
 
 
 def public_keys(given: Iterable[str] = ()) -> dict[str, Ed25519PublicKey]:

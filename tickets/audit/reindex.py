@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.db import transaction
 from elasticsearch import Elasticsearch
 
 from tickets.audit.elasticsearch import put_template
 from tickets.audit.ship import ALIAS, BATCH, indices_of, operations
-from tickets.models import Entry, Shipping
+from tickets.models import Entry, Shipping, ShippingFailure
 
 _CREATED, _PRESENT = 201, 409
 
@@ -30,8 +31,11 @@ def reindex(admin: Elasticsearch, progress: Callable[[int], object] = int) -> in
         built = entries[-1].seq
         progress(built)
     _swap(admin, generation)
-    # What was shipped to the old generation since is shipped to this one: the cursor goes back to what was built.
-    Shipping.objects.filter(pk=1).update(generation=generation, shipped_through=built)
+    with transaction.atomic():
+        # What was shipped to the old generation since is shipped to this one: the cursor goes back to what was built.
+        Shipping.objects.filter(pk=1).update(generation=generation, shipped_through=built)
+        # They tell of the old generation. What comes behind the cursor is told anew.
+        ShippingFailure.objects.all().delete()
     return generation
 
 

@@ -16,18 +16,23 @@ from tickets.audit.facts import Fact, facts_of
 from tickets.models import Entry, Kind, Reason
 from tickets.models.clock import microseconds, moment
 from tickets.models.entry import BY_SOMEBODY, DECISIONS
+from tickets.models.input import digest_of
 
 _ERASURES_READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An entry as a reader needs it. is_erased: a reason was given whose text is no longer stored."""
+    """An entry as a reader needs it. is_erased: a reason was given whose text is no longer stored.
+
+    is_forged: the text that is stored is not the one that was given, by the entry's digest.
+    """
 
     entry: Entry
     facts: tuple[Fact, ...]
     reason: str
     is_erased: bool
+    is_forged: bool
 
     @property
     def at(self) -> datetime:
@@ -101,11 +106,19 @@ def about(noun: str) -> Q:
 
 def events_of(entries: Sequence[Entry], queue: str | None = None) -> list[Event]:
     """In the order given, in one query. queue: where the ticket was before the first; None where they are no story."""
-    reasons = dict(Reason.objects.filter(pk__in=[entry.seq for entry in entries]).values_list("seq", "text"))
+    reasons = Reason.objects.in_bulk([entry.seq for entry in entries])
     events = []
     for entry in entries:
-        body, reason = _body(entry), reasons.get(entry.seq, "")
-        events.append(Event(entry, facts_of(body, queue or ""), reason, "reason_digest" in body and not reason))
+        body, reason = _body(entry), reasons.get(entry.seq)
+        events.append(
+            Event(
+                entry,
+                facts_of(body, queue or ""),
+                reason.text if reason else "",
+                is_erased="reason_digest" in body and reason is None,
+                is_forged=reason is not None and digest_of(reason.nonce, reason.text) != body.get("reason_digest"),
+            )
+        )
         queue = None if queue is None else body.get("queue", queue)
     return events
 

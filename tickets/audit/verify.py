@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db.models import Exists, OuterRef, Q
 
 from tickets.audit import merkle, notes
 from tickets.audit.archived import ArchiveWrong, archived
+from tickets.audit.beside import Beside, beside
 from tickets.audit.frontier import Frontier
 from tickets.audit.keys import public_keys
 from tickets.flow.canonical import chain_hash, decode
@@ -21,8 +23,6 @@ from tickets.models.entry import DECISIONS, GENESIS
 _CHUNK = 2_000
 _DECISIONS = {kind.value for kind in DECISIONS}
 _IN_BODY = ("seq", "at", "kind", "subject", "actor")
-# In the order of the model, which is also that of `decision_of`.
-_DECISION_COLUMNS = tuple(column.attname for column in Decision._meta.concrete_fields)  # noqa: SLF001
 
 
 class _Row(NamedTuple):
@@ -90,7 +90,8 @@ def verify(
     against: Iterable[str] = (),
     keys: Iterable[str] = (),
 ) -> Report:
-    """Checks chain, order, columns, derived decisions and checkpoints of entries `first` to `last` (None: the end).
+    """Checks chain, order, columns, derived decisions and checkpoints of entries `first` to `last` (None: the end),
+    and those reasons and texts that are still stored.
 
     Begins behind what was archived. against: signed notes that were kept elsewhere. keys: whose signatures count; else
     all that the database knows.
@@ -99,21 +100,24 @@ def verify(
         walk = _start(first)
     except ArchiveWrong as wrong:
         return Report(0, GENESIS, Fault(wrong.seq, str(wrong)))
+    except Entry.DoesNotExist:
+        before = first - 1
+        return Report(0, "", Fault(before, f"entry {before} is missing, so there is nothing to link entry {first} to"))
     first = walk.seq + 1
     try:
         known = public_keys(keys)
         signed = _checkpoints(walk, last, against, known)
         for rows in _chunks(first, last):
-            decisions = _decisions(rows[0].seq, rows[-1].seq)
+            stored = beside(rows[0].seq, rows[-1].seq)
             for row in rows:
-                _step(walk, row, decisions.get(row.seq), signed.get(row.seq, ()))
+                _step(walk, row, stored, signed.get(row.seq, ()))
             progress(walk.seq)
         _check_end(walk, last, signed)
     except _Wrong as wrong:
         return _report(walk, first, Fault(walk.seq + 1, str(wrong)))
     except notes.NoteRefused as refused:
         return _report(walk, first, Fault(walk.seq, str(refused)))
-    return _report(walk, first, _wrong_head(walk) if last is None else None)
+    return _report(walk, first, _wrong_head(walk) or _lone_decision(walk) if last is None else None)
 
 
 def _start(first: int) -> _Walk:
@@ -160,19 +164,19 @@ def _chunks(first: int, last: int | None) -> Iterator[list[_Row]]:
         after = found[-1].seq
 
 
-def _decisions(first: int, last: int) -> dict[int, tuple[Any, ...]]:
-    rows = Decision.objects.filter(entry__gte=first, entry__lte=last)
-    return {row[0]: row for row in rows.values_list(*_DECISION_COLUMNS)}
-
-
-def _step(walk: _Walk, row: _Row, decision: tuple[Any, ...] | None, signed: Iterable[notes.Checkpoint]) -> None:
+def _step(walk: _Walk, row: _Row, stored: Beside, signed: Iterable[notes.Checkpoint]) -> None:
     """One entry further. Raises _Wrong."""
     raw = bytes(row.body)
     _check_place(walk, row, raw)
     body = _body(raw)
     _check_columns(row, body)
+    decision = stored.decisions.get(row.seq)
     if row.kind in _DECISIONS:
         _check_decision(body, decision)
+        _check_text(body, stored.texts)
+    elif decision is not None:
+        raise _Wrong("it is no decision, but the table of decisions has a row for it")
+    _check_reason(body, stored.reasons.get(row.seq))
     if walk.tree:
         walk.tree.append(merkle.leaf(bytes.fromhex(row.hash)))
     for checkpoint in signed:
@@ -233,6 +237,21 @@ def _check_decision(body: dict[str, Any], decision: tuple[Any, ...] | None) -> N
             raise _Wrong(f"decision column {name} is {stored!r}, but the bytes say {value!r}")
 
 
+def _check_text(body: dict[str, Any], texts: Mapping[tuple[int, int], str]) -> None:
+    """A text that was erased is no fault."""
+    version, digest = body["input"]["version"], body["input"].get("digest")
+    stored = texts.get((body["ticket"], version), digest)
+    if stored != digest:
+        raise _Wrong(f"the stored text, version {version}, has the digest {stored}, but the bytes say {digest!r}")
+
+
+def _check_reason(body: dict[str, Any], stored: str | None) -> None:
+    """A reason that was erased is no fault."""
+    digest = body.get("reason_digest")
+    if stored not in (None, digest):
+        raise _Wrong(f"the stored reason has the digest {stored}, but the bytes say {digest!r}")
+
+
 def _compare(checkpoint: notes.Checkpoint, head: str, walk: _Walk) -> None:
     """The log parted from what was signed at this entry or before it, after the last checkpoint that agreed."""
     signed = f"the checkpoint of {checkpoint.size} entries, signed for {_time(checkpoint.at)},"
@@ -258,3 +277,10 @@ def _wrong_head(walk: _Walk) -> Fault | None:
     if head.seq > walk.seq and not Entry.objects.filter(seq=walk.seq + 1).exists():
         return Fault(walk.seq + 1, f"entry {walk.seq + 1} is missing; the head says the log ends at {head.seq}")
     return None
+
+
+def _lone_decision(walk: _Walk) -> Fault | None:
+    """A row of a number that no entry has: the walk met all others. In one query, so of one moment."""
+    beyond = Decision.objects.filter(Q(entry__lt=1) | Q(entry__gt=walk.seq))
+    alone = beyond.exclude(Exists(Entry.objects.filter(seq=OuterRef("pk")))).order_by("pk").first()
+    return Fault(alone.seq, "the table of decisions has a row for it, but the log has no such entry") if alone else None

@@ -13,8 +13,8 @@ from elasticsearch import ApiError, TransportError
 from tickets.audit import ship
 from tickets.audit.archive import archived_through
 from tickets.audit.compare import Difference, compare, published_notes
-from tickets.audit.verify import Fault, Report, verify
-from tickets.models import Entry, LogHead, Shipping
+from tickets.audit.verify import verify
+from tickets.models import LogHead, Shipping
 
 _WHAT_MAX, _NAME_MAX, _FORKS_MAX = 500, 200, 20
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
@@ -54,7 +54,12 @@ def verification(wanted: Range, progress: Callable[[int, int], object]) -> dict[
     """
     end, archived = LogHead.objects.get(pk=1).seq, archived_through()
     read = replace(wanted, first=max(wanted.first, archived + 1))
-    report = _verified(read, lambda seq: progress(seq - read.first + 1, read.steps(max(seq, end))))
+    report = verify(
+        read.first,
+        read.last,
+        lambda seq: progress(seq - read.first + 1, read.steps(max(seq, end))),
+        _published() if read.copy else (),
+    )
     last = wanted.last or max(end, read.first - 1 + report.entries)
     content: dict[str, Any] = {
         "first": read.first,
@@ -72,15 +77,6 @@ def verification(wanted: Range, progress: Callable[[int, int], object]) -> dict[
         total, here = read.steps(last), last - read.first + 1
         content["copy"] = _compared(read, last, lambda seq: progress(here + seq - read.first + 1, total))
     return content
-
-
-def _verified(wanted: Range, progress: Callable[[int], object]) -> Report:
-    try:
-        return verify(wanted.first, wanted.last, progress, _published() if wanted.copy else ())
-    except Entry.DoesNotExist:
-        before = wanted.first - 1
-        fault = Fault(before, f"entry {before} is missing, so there is nothing to link entry {wanted.first} to")
-        return Report(0, "", fault)
 
 
 def _published() -> list[str]:

@@ -20,7 +20,7 @@ from tickets.audit.checkpoints import root_of
 from tickets.audit.export import Wanted
 from tickets.audit.verify import verify
 from tickets.flow.record import Draft, record
-from tickets.models import Archive, Decision, Entry, Kind, LogHead, Reason
+from tickets.models import Archive, Decision, Entry, Kind, LogHead, Reason, SigningKey
 from tickets.models.clock import database_now
 from tickets.pipeline.acting import Actor
 from tickets.pipeline.log import export_log, sign_log
@@ -55,6 +55,7 @@ def record_archive(files: Files, before: datetime, by: Actor, reason: str) -> Ar
 
     Raises NothingLeaves, ArchivingRefused, and what `sign_log` raises.
     """
+    keys.known_signer()
     with transaction.atomic():
         LogHead.objects.select_for_update().get(pk=1)
         # A hold may have come since, or another archive.
@@ -79,12 +80,13 @@ def unfinished() -> Archive | None:
 
 
 def resume_archive(archive: Archive, folder: Path) -> Files:
-    """Its files, verified as at first. Raises as `write_archive` does."""
+    """Its files, verified as at first, by whichever key they were signed. Raises as `write_archive` does."""
     _refuse_other_roles()
+    keys.known_signer()
     report = verify(last=archive.seq)
     if report.fault:
         raise ArchivingRefused(f"entry {report.fault.seq}: {report.fault.what}")
-    files = archive_files.read(folder, [keys.signer().verifier_key])
+    files = archive_files.read(folder, list(SigningKey.objects.values_list("verifier_key", flat=True)))
     sign_log()
     return files
 

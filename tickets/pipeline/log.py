@@ -35,9 +35,14 @@ def sign_log() -> Checkpoint:
 
 
 def export_log(folder: Path, wanted: Wanted, by: Actor, progress: Callable[[int], object] = int) -> dict[str, Any]:
-    """Signed files of entries. Raises NothingToExport, OSError, and what `sign_log` raises."""
+    """Signed files of entries, in a new or empty folder, by a key that the log knows.
+
+    Raises NothingToExport, OSError, and what `sign_log` raises.
+    """
+    signer = keys.known_signer()
+    export.make_folder(folder)
     exported = note(Draft(Kind.EXPORTED, "log", by.name, {"filter": wanted.filter}))
-    return export.export(folder, wanted, sign_log(), keys.signer(), exported, progress)
+    return export.export(folder, wanted, sign_log(), signer, exported, progress)
 
 
 def fork_log(name: str, kept: str, by: Actor, reason: str) -> Entry:

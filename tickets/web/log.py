@@ -19,10 +19,14 @@ from tickets.audit.explain import MILLION, Mark
 from tickets.flow.canonical import chain_hash
 from tickets.models import Archive, Checkpoint, Decision, Entry, Input, LegalHold, Reason
 from tickets.models.entry import DECISIONS
+from tickets.models.input import digest_of
 from tickets.web.names import names_of
 
 _OTHERS_SHOWN = 200
-_OTHER_SUBJECTS = ("calibration:", "entry:", "key:", "log", "model:", "person:", "policy:", "timeline:", "user:")
+_OTHER_SUBJECTS = (
+    *("calibration:", "entry:", "key:", "log", "model:"),
+    *("page:", "person:", "policy:", "timeline:", "user:"),
+)
 _LATER_SHOWN = 50
 _NUMBERS = re.compile(r"\[\n\s+([-\d.eE+,\s]+?)\n\s+\]")
 
@@ -31,7 +35,8 @@ _NUMBERS = re.compile(r"\[\n\s+([-\d.eE+,\s]+?)\n\s+\]")
 class EntryPage:
     """recomputed: the hash that the bytes and the entry before give; bytes_hash: SHA-256 of the bytes alone.
 
-    checkpoint: the size of the first signed one that the entry is in.
+    checkpoint: the size of the first signed one that the entry is in. is_forged_text, is_forged_reason: what is stored
+    is not what the entry has a digest of.
     """
 
     entry: Entry
@@ -45,8 +50,10 @@ class EntryPage:
     following: Entry | None
     ticket_id: int | None
     text: Input | None
+    is_forged_text: bool
     evidence: Sequence[Mark]
     reason: str
+    is_forged_reason: bool
     later: Sequence[Decision]
     checkpoint: int | None
 
@@ -80,7 +87,7 @@ def entry_page(seq: int) -> EntryPage | ArchivedPage:
     raw = bytes(entry.body)
     body = _body(raw)
     ticket_id = body.get("ticket")
-    text = _text(body)
+    text, reason = _text(body), Reason.objects.filter(pk=seq).first()
     return EntryPage(
         entry=entry,
         who=names_of([entry.actor])[entry.actor],
@@ -93,8 +100,10 @@ def entry_page(seq: int) -> EntryPage | ArchivedPage:
         following=near.get(seq + 1),
         ticket_id=ticket_id,
         text=text,
+        is_forged_text=text is not None and digest_of(text.nonce, text.text) != body["input"].get("digest"),
         evidence=_evidence(text, body),
-        reason=Reason.objects.filter(pk=seq).values_list("text", flat=True).first() or "",
+        reason=reason.text if reason else "",
+        is_forged_reason=reason is not None and digest_of(reason.nonce, reason.text) != body.get("reason_digest"),
         later=_later(ticket_id, seq),
         checkpoint=entry.checkpoint,
     )

@@ -183,6 +183,14 @@ class TestBrokenOff:
         assert Archive.objects.count() == Entry.objects.filter(kind=Kind.ARCHIVED).count() == 1
         assert verify().fault is None
 
+    def test_after_the_key_was_exchanged_it_goes_on_with_the_same_folder(self, begun: Path, settings: Any) -> None:
+        settings.LOG_KEY_FILE.unlink()
+        with pytest.raises(CommandError, match="There is no signing key here"):
+            archive(begun, FEBRUARY)
+        pipeline.sign_log()
+        assert "Removed 424 entries" in archive(begun, FEBRUARY)
+        assert verify().fault is None
+
     def test_with_other_files_nothing_more_is_removed(self, begun: Path, tmp_path: Path) -> None:
         output_of("export_log", str(tmp_path / "other"))
         for other in ("other", "missing"):

@@ -63,6 +63,15 @@ def test_a_folder_with_something_in_it_is_left_alone(ticket: Ticket, tmp_path: P
     assert "is not empty" in refusal("--before", FEBRUARY, *why(tmp_path / "something"))
 
 
+def test_a_machine_without_the_key_that_signed_the_log_archives_nothing(
+    ticket: Ticket, tmp_path: Path, settings: Any
+) -> None:
+    settings.LOG_KEY_FILE = tmp_path / "elsewhere"
+    assert "LOG_KEY_FILE, to the key of sweep" in refusal("--before", FEBRUARY, *why(tmp_path / "files"))
+    assert not (tmp_path / "files").exists()
+    assert not settings.LOG_KEY_FILE.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

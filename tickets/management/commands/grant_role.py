@@ -9,6 +9,8 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 
 WRITTEN_ONCE = ("tickets_entry", "tickets_decision", "tickets_archive")
+ONLY_ERASED = ("tickets_reason", "tickets_input")
+"""Texts whose digests are in the log: they may go, and not change."""
 _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     "REVOKE CREATE ON SCHEMA {schema} FROM {role}",
@@ -16,6 +18,7 @@ _GRANTS = (
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
     "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
     f"REVOKE UPDATE, DELETE, TRUNCATE ON {', '.join(WRITTEN_ONCE)} FROM {{role}}",
+    f"REVOKE UPDATE ON {', '.join(ONLY_ERASED)} FROM {{role}}",
 )
 
 

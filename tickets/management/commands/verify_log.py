@@ -99,7 +99,7 @@ class Command(BaseCommand):
 
         try:
             kept = list(read_notes(options["against"])) if options["against"] else []
-        except (NoteRefused, OSError, UnicodeDecodeError) as error:
+        except (NoteRefused, OSError) as error:
             raise CommandError(f"--against: {error}", returncode=2) from error
         published = _published() if options["elasticsearch"] else []
         report = verify(options["first"], options["last"], show, [*kept, *published], options["key"])

@@ -1,0 +1,45 @@
+"""What stands beside entries and may be gone: derived decisions, and the digests of reasons and texts still stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tickets.models import Decision, Input, Reason
+from tickets.models.input import digest_of
+
+# In the order of the model, which is also that of `decision_of`.
+_DECISION_COLUMNS = tuple(column.attname for column in Decision._meta.concrete_fields)  # noqa: SLF001
+_TICKET, _VERSION = _DECISION_COLUMNS.index("ticket_id"), _DECISION_COLUMNS.index("input_version")
+_TEXTS_HELD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """decisions: columns by seq; reasons: digests by seq; texts: digests by ticket and version."""
+
+    decisions: dict[int, tuple[Any, ...]]
+    reasons: dict[int, str]
+    texts: dict[tuple[int, int], str]
+
+
+def beside(first: int, last: int) -> Beside:
+    """Entries `first` to `last`, in three queries. Texts may be long: few are held at a time."""
+    rows = Decision.objects.filter(entry__gte=first, entry__lte=last).values_list(*_DECISION_COLUMNS)
+    decisions = {row[0]: row for row in rows}
+    said = Reason.objects.filter(seq__gte=first, seq__lte=last).values_list("seq", "nonce", "text")
+    reasons = {seq: digest_of(nonce, text) for seq, nonce, text in said}
+    return Beside(decisions, reasons, _texts((row[_TICKET], row[_VERSION]) for row in decisions.values()))
+
+
+def _texts(decided_on: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    wanted = set(decided_on)
+    tickets, versions = {ticket for ticket, _ in wanted}, {version for _, version in wanted}
+    rows = Input.objects.filter(ticket__in=tickets, version__in=versions)
+    texts = rows.values_list("ticket_id", "version", "nonce", "text").iterator(_TEXTS_HELD)
+    return {
+        (ticket, version): digest_of(nonce, text)
+        for ticket, version, nonce, text in texts
+        if (ticket, version) in wanted
+    }
