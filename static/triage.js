@@ -64,7 +64,7 @@
     if (key === "u") location.assign(`${link(row).href}#move`);
     if (key === "c") {
       const form = $("#row-action");
-      form.action = `${link(row).href}confirm/`;
+      form.action = `${link(row).href}confirm/?seen=${row.dataset.decision}`;
       form.submit();
     }
   }
@@ -157,7 +157,12 @@
   });
   const refresh = () => !document.hidden && $("#lists") && htmx.trigger("#lists", "refresh");
   document.addEventListener("visibilitychange", refresh);
-  addEventListener("pageshow", (event) => event.persisted && refresh());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    // Back at a page that was left by a form: it may be sent again.
+    $$("form[data-sent]").forEach((form) => delete form.dataset.sent);
+    refresh();
+  });
 
   // --- paper: a page says when it was printed, beside when it was made ------------------------------------------
   $$("[data-prints]").forEach((button) => {

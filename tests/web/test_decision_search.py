@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tests.web.test_pages import logged_in
 from tickets import pipeline
 from tickets.audit import ship
 from tickets.audit.elasticsearch import install
-from tickets.models import Decision, Entry, Queue, Shipping
+from tickets.models import Decision, Entry, Kind, Queue, Reason, Shipping
 from tickets.web.auditors import PAGE
 from tickets.web.decision_facets import FacetValue
 
@@ -95,6 +96,16 @@ def test_a_chosen_value_that_nothing_has_can_be_taken_back(client: Client, chose
     taken_back = [v.address for links in answer.context["facets"] for v in links.values if v.is_chosen]
     assert taken_back == ["?"]
     assert "No decision matches." in text(answer)
+
+
+@pytest.mark.parametrize("path", ["/audit/", "/audit/saved/"])
+def test_every_page_of_a_search_is_in_the_log_wherever_it_begins(client: Client, path: str) -> None:
+    query = f"queue=urgent&reason=Smith&before={2**63 - 1}"
+    fallen_back(1)
+    client.head(f"/audit/?{query}") if path == "/audit/" else client.post(path, {"name": "", "query": query})
+    entry = Entry.objects.get(kind=Kind.AUDIT_SEARCHED)
+    assert json.loads(bytes(entry.body))["query"] == f"queue=urgent&before={2**63 - 1}"
+    assert Reason.objects.get(pk=entry.seq).text == "reason: Smith"
 
 
 def test_pages_continue_below_the_last_row_and_count_the_whole_search(client: Client) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.audit.tampering import as_bytes, tamper
-from tests.factories import acting, fallen_back, person
+from tests.factories import CALM, SOON, URGENT, acting, fallen_back, person, scored
 from tickets import pipeline
 from tickets.flow.record import Draft
-from tickets.models import Decision, Entry, Kind, LogHead, Queue, Role, Ticket, User
+from tickets.models import Decision, Entry, Input, Kind, LogHead, Queue, Reason, Role, Ticket, User
 from tickets.web.queues import PAGE
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +131,71 @@ def test_what_review_refuses_is_told_on_the_page() -> None:
     assert "nothing to undo" in answer.content.decode()
 
 
+def offered(page: str, verb: str) -> str:
+    """Where the page sends a person's word: its address in a form, or as the script makes it of a row."""
+    forms = re.findall(rf'action="(/tickets/[0-9]+/{verb}/[^"]*)"', page)
+    rows = re.findall(r'data-ticket="([0-9]+)"\s+data-decision="([0-9]+)"', page)
+    return forms[-1] if forms else f"/tickets/{rows[0][0]}/{verb}/?seen={rows[0][1]}"
+
+
+def scored_anew(ticket: Ticket, body: str) -> None:
+    pipeline.add_message(ticket.pk, body)
+    pipeline.score_waiting("test", SOON)
+
+
+@pytest.mark.parametrize(
+    ("path", "verb"), [("/tickets/{}/", "confirm"), ("/tickets/{}/", "override"), ("/", "confirm")]
+)
+def test_a_word_about_a_queue_that_the_model_has_changed_meanwhile_is_refused(path: str, verb: str) -> None:
+    client, ticket = logged_in(person("agent")), scored(URGENT)
+    stale = offered(client.get(path.format(ticket.pk)).content.decode(), verb)
+    scored_anew(ticket, f"Solved, please ignore. {CALM} " * 20)
+    decided = Ticket.objects.get(pk=ticket.pk)
+    assert decided.queue == Queue.STANDARD
+    answer = client.post(stale, {"queue": "urgent", "reason": "an outage"}, follow=True).content.decode()
+    assert f"T-{ticket.pk} was decided anew meanwhile: it is in the standard queue now." in answer
+    assert Ticket.objects.get(pk=ticket.pk).decision_id == decided.decision_id
+    assert not Ticket.objects.get(pk=ticket.pk).decided_by_person
+
+
+def test_undo_takes_back_the_word_it_was_offered_for_and_nobody_elses() -> None:
+    client, other, ticket = logged_in(person("agent")), acting(person("agent")), scored(URGENT)
+    path = f"/tickets/{ticket.pk}/"
+    page = client.post(f"{path}override/", {"queue": "standard", "reason": "a drill"}, follow=True).content.decode()
+    word = pipeline.confirm(ticket.pk, other)
+    answer = client.post(offered(page, "undo"), follow=True).content.decode()
+    assert "decided anew meanwhile" in answer
+    assert Ticket.objects.get(pk=ticket.pk).decision_id == word.seq
+    client.post(offered(client.get(path).content.decode(), "undo"))
+    assert Decision.objects.get(kind=Kind.UNDONE).entry_id > word.seq
+
+
+def test_a_score_that_leaves_the_queue_as_it_is_stops_no_word() -> None:
+    client, ticket = logged_in(person("agent")), scored(URGENT)
+    path = f"/tickets/{ticket.pk}/"
+    stale = client.get(path).content.decode()
+    scored_anew(ticket, URGENT)
+    page = client.post(offered(stale, "confirm"), follow=True).content.decode()
+    scored_anew(ticket, CALM)
+    client.post(offered(page, "undo"))
+    kinds = Decision.objects.filter(ticket_id=ticket.pk).order_by("entry").values_list("kind", flat=True)
+    assert [*kinds] == [Kind.SCORED, Kind.RESCORED, Kind.CONFIRMED, Kind.RESCORED, Kind.UNDONE]
+
+
+@pytest.mark.parametrize(("seen", "status"), [("x", 400), ("-1", 400), ("1" * 40, 400), ("\u0661", 400), ("", 302)])
+def test_a_decision_that_was_seen_is_named_by_its_number_or_not_at_all(seen: str, status: int) -> None:
+    ticket = fallen_back(1)[0]
+    answer = logged_in(person("agent")).post(f"/tickets/{ticket.pk}/confirm/?{urlencode({'seen': seen})}")
+    assert (answer.status_code, Decision.objects.filter(kind=Kind.CONFIRMED).exists()) == (status, status == 302)
+
+
+def test_a_decision_of_another_ticket_was_not_seen_here() -> None:
+    ticket, other = fallen_back(2)
+    answer = logged_in(person("agent")).post(f"/tickets/{ticket.pk}/confirm/?seen={other.decision_id}", follow=True)
+    assert "decided anew meanwhile" in answer.content.decode()
+    assert not Decision.objects.filter(kind=Kind.CONFIRMED).exists()
+
+
 def test_a_page_elsewhere_is_never_gone_back_to() -> None:
     client, ticket = logged_in(person("agent")), fallen_back(1)[0]
     answer = client.post(f"/tickets/{ticket.pk}/confirm/", {"next": "https://evil.example/"})
@@ -147,6 +214,7 @@ def test_the_same_form_sent_twice_is_one_ticket_and_a_changed_text_is_not_lost()
     "wrong",
     [
         {"email": "x"},
+        {"email": "İ" * 127 + "@example.com"},  # 254 characters more in lower case
         {"subject": "s" * 301},
         {"subject": "\u200b"},
         {"message": "m" * 65_537},
@@ -163,8 +231,39 @@ def test_a_form_that_is_wrong_stores_nothing_and_names_the_field(wrong: dict[str
     assert not Ticket.objects.exists()
 
 
+@pytest.mark.parametrize("path", ["/new/", "/login/", "/admin/login/", "/nowhere/"])
+def test_what_is_uploaded_is_refused_before_it_is_read(path: str) -> None:
+    file = SimpleUploadedFile("outage.log", b"x" * (256 * 1024 + 1))
+    answer = Client().post(path, {"message": "Look.", "file": file})
+    assert answer.status_code == 413
+    assert "No form here takes files" in answer.content.decode()
+
+
+@pytest.mark.parametrize("length", ["many", "-1", "1e3", "\u0661"])
+def test_a_length_that_is_no_number_is_a_bad_request(length: str) -> None:
+    assert Client().post("/new/", CONTENT_LENGTH=length).status_code == 400
+    answer = Client().post("/api/v1/tickets/", CONTENT_LENGTH=length)
+    assert (answer.status_code, answer.json()) == (400, {"detail": "Content-Length is no number."})
+
+
+def test_a_length_of_no_end_is_too_large() -> None:
+    assert Client().post("/new/", CONTENT_LENGTH="9" * 5_000).status_code == 413
+
+
 def test_a_reference_number_cannot_be_guessed() -> None:
     assert Client().get("/new/received/?reference=1").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["get", "head"])
+def test_what_an_auditor_reads_is_in_the_log_and_what_agents_read_for_their_work_is_not(verb: str) -> None:
+    auditor, path = person("auditor"), f"/tickets/{fallen_back(1)[0].pk}/"
+    for user in (auditor, person("agent"), person("ops")):
+        getattr(logged_in(user), verb)(path)
+    getattr(logged_in(auditor), verb)("/audit/changes/")
+    entries = Entry.objects.filter(kind=Kind.AUDIT_OPENED).order_by("seq")
+    read = [f"page:ticket:{Ticket.objects.get().pk}", "page:changes"]
+    assert [(entry.subject, entry.actor) for entry in entries] == [(one, f"user:{auditor.pk}") for one in read]
+    assert entries[0] in [entry for entry, _ in logged_in(auditor).get("/audit/changes/").context["rows"]]
 
 
 def test_filters_find_decisions_and_the_address_is_stable() -> None:
@@ -180,6 +279,19 @@ def test_a_changed_entry_is_shown_as_changed() -> None:
     tamper("tickets_entry", f"UPDATE tickets_entry SET body = {as_bytes(changed)} WHERE seq = {seq}")
     page = logged_in(person("auditor")).get(f"/audit/decisions/{seq}/").content.decode()
     assert "does not match" in page
+
+
+def test_a_text_and_a_reason_that_are_not_those_of_the_entry_are_called_out() -> None:
+    user, ticket = person("auditor"), fallen_back(1)[0]
+    entry = pipeline.override(ticket.pk, Queue.STANDARD, acting(user), "no outage")
+    client, address = logged_in(user), f"/audit/decisions/{entry.seq}/"
+    assert "does not match the digest" not in client.get(address).content.decode()
+    Reason.objects.filter(pk=entry.seq).update(text="an outage")
+    Input.objects.filter(ticket=ticket).update(text="All is well.")
+    page = client.get(address).content.decode()
+    assert "The reason does not match the digest" in page
+    assert "The text does not match the digest" in page
+    assert "The recomputed hash matches" in page
 
 
 def test_the_body_of_an_entry_is_the_same_when_read_back_with_each_sentence_of_the_evidence_on_a_line() -> None:

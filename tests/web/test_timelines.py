@@ -17,7 +17,7 @@ from tests.factories import acting, decide_by, fallen_back, person, submitted
 from tests.web.test_pages import logged_in, queries
 from tickets import pipeline
 from tickets.flow.record import Draft
-from tickets.models import ApiKey, Archive, Entry, Kind, Policy, Queue, Ticket, User
+from tickets.models import ApiKey, Archive, Entry, Kind, Policy, Queue, Reason, Ticket, User
 from tickets.pipeline import Actor
 from tickets.policy.versions import like
 from tickets.web import timelines
@@ -138,6 +138,16 @@ def test_the_timeline_of_an_erased_ticket_is_whole_and_says_when_it_was_erased(c
     assert "Queue Urgent → to Standard" in said
 
 
+def test_a_reason_that_is_not_the_one_that_was_given_is_called_out(client: Client) -> None:
+    ticket = fallen_back(1)[0]
+    moved_about(ticket, 1, acting(person("agent")))
+    assert "not what was given" not in text(client, f"/audit/tickets/{ticket.pk}/")
+    Reason.objects.filter(text="an outage").update(text="my mistake")
+    said = text(client, f"/audit/tickets/{ticket.pk}/")
+    assert said.count("The reason does not match the digest in the entry: it is not what was given.") == 1
+    assert said.index("my mistake") < said.index("not what was given")
+
+
 def test_two_erasures_are_told_apart(client: Client) -> None:
     tickets = fallen_back(2)
     erased = [pipeline.erase(ticket.requester.email, Actor("command"), "Asked by letter") for ticket in tickets[::-1]]
@@ -196,24 +206,35 @@ def test_nobody_did_anything_under_a_name_that_never_was(client: Client, actor: 
 
 
 @pytest.mark.usefixtures("short_pages")
-def test_opening_a_timeline_is_logged_once_and_its_further_pages_are_not(client: Client, auditor: User) -> None:
+def test_opening_a_timeline_is_logged_and_so_is_each_further_page(client: Client, auditor: User) -> None:
     ticket, agent = fallen_back(1)[0], person("agent")
     moved_about(ticket, 2, acting(agent))
     decide_by(threshold=1)
     decide_by(threshold=2)
-    assert len(pages(client, f"/audit/tickets/{ticket.pk}/", "later")) == 3
-    assert len(pages(client, f"/audit/people/user:{agent.pk}/", "older")) == 2
-    assert len(pages(client, "/audit/policies/", "older")) == 2
+    _, second, third = pages(client, f"/audit/tickets/{ticket.pk}/", "later")
+    _, acts = pages(client, f"/audit/people/user:{agent.pk}/?kind=override", "older")
+    _, policies = pages(client, "/audit/policies/", "older")
     client.get("/audit/people/")
-    client.get("/audit/people/?user=1")
+    client.head("/audit/people/?user=1")
     client.get("/audit/policies/difference/?from=1&to=1")
-    assert [subject for subject, _ in opened(auditor)] == [
-        f"timeline:ticket:{ticket.pk}",
-        f"timeline:user:{agent.pk}",
-        "timeline:policies",
-        "timeline:people",
-        "timeline:policies:1:1",
+    assert [(subject, body.get("query", "")) for subject, body in opened(auditor)] == [
+        (f"timeline:ticket:{ticket.pk}", ""),
+        (f"timeline:ticket:{ticket.pk}", f"after={second['after']}"),
+        (f"timeline:ticket:{ticket.pk}", f"after={third['after']}"),
+        (f"timeline:user:{agent.pk}", "kind=override"),
+        (f"timeline:user:{agent.pk}", acts["asked"].address().removeprefix("?")),
+        ("timeline:policies", ""),
+        ("timeline:policies", f"before={policies['before']}"),
+        ("timeline:people", ""),
+        ("timeline:people", "user=1"),
+        ("timeline:policies:1:1", ""),
     ]
+    assert "before=" in acts["asked"].address()
+
+
+def test_a_ticket_of_a_number_that_none_can_have_is_not_there(client: Client, auditor: User) -> None:
+    assert client.get(f"/audit/tickets/{10**60}/?after=1").status_code == 404
+    assert opened(auditor) == []
 
 
 def test_the_longest_subject_of_a_read_fits_into_the_log() -> None:

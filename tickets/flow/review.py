@@ -16,6 +16,22 @@ class ReviewRefused(Exception):
     """What was asked makes no sense for the ticket as it is now; says why."""
 
 
+def refuse_unseen(ticket: Ticket, seen: int | None) -> None:
+    """A word about a decision that is not the latest any more. seen: the number of the one it is about, if known.
+
+    What came later and left the queue as it was is no other decision, unless a person said it.
+    """
+    if seen is None or ticket.decision_id in {None, seen}:
+        return
+    about_it = Decision.objects.filter(ticket_id=ticket.pk)
+    known = about_it.filter(entry=seen, queue=ticket.queue).exists()
+    if not known or about_it.filter(entry__gt=seen, kind__in=[*BY_PERSON, Kind.UNDONE]).exists():
+        raise ReviewRefused(
+            f"T-{ticket.pk} was decided anew meanwhile: it is in the {ticket.queue} queue now. "
+            "Look at it and decide again."
+        )
+
+
 def override(ticket: Ticket, queue: Queue, now: datetime) -> Kind:
     """Into the queue a person chose. Asking for the queue it is in already is refused: that is confirming."""
     if ticket.queue == queue:

@@ -1,4 +1,7 @@
-"""A person's word about a ticket, which is last."""
+"""A person's word about a ticket, which is last.
+
+seen: the number of the latest decision that the person knew of; None where nobody says.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,11 @@ from tickets.pipeline.shipping import ship_on_commit
 log = structlog.get_logger(__name__)
 
 
-def override(ticket_id: int, queue: Queue, by: Actor, reason: str) -> Entry:
+def override(ticket_id: int, queue: Queue, by: Actor, reason: str, seen: int | None = None) -> Entry:
     """A person moves a ticket to the other queue. Raises ReviewRefused, Ticket.DoesNotExist."""
     with transaction.atomic():
         ticket, now = held_ticket(ticket_id), database_now()
+        review.refuse_unseen(ticket, seen)
         previous = ticket.queue
         kind = review.override(ticket, queue, now)
         entry = _record_review(ticket, kind, by, reason, previous)
@@ -30,20 +34,22 @@ def override(ticket_id: int, queue: Queue, by: Actor, reason: str) -> Entry:
     return entry
 
 
-def confirm(ticket_id: int, by: Actor, reason: str = "") -> Entry:
+def confirm(ticket_id: int, by: Actor, reason: str = "", seen: int | None = None) -> Entry:
     """A person says the queue is right. Raises ReviewRefused, Ticket.DoesNotExist."""
     with transaction.atomic():
         ticket, now = held_ticket(ticket_id), database_now()
+        review.refuse_unseen(ticket, seen)
         kind = review.confirm(ticket)
         entry = _record_review(ticket, kind, by, reason, ticket.queue)
         _label(ticket, LabelOrigin.CONFIRMATION, by, entry, now)
     return entry
 
 
-def undo(ticket_id: int, by: Actor) -> Entry:
+def undo(ticket_id: int, by: Actor, seen: int | None = None) -> Entry:
     """Takes back the last word of a person; its label is revoked. Raises ReviewRefused, Ticket.DoesNotExist."""
     with transaction.atomic():
         ticket, now = held_ticket(ticket_id), database_now()
+        review.refuse_unseen(ticket, seen)
         previous = ticket.queue
         kind, undone = review.undo(ticket, now)
         entry = _record_review(ticket, kind, by, "", previous, undoes=undone.seq)

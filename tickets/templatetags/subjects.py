@@ -19,8 +19,8 @@ _DIGITS = 18
 
 @register.filter
 def address(subject: str) -> str:
-    """Empty where there is no such page; "timeline:ticket:12" is what somebody opened."""
-    noun, _, number = subject.removeprefix("timeline:").partition(":")
+    """Empty where there is no such page; "timeline:ticket:12" and "page:ticket:12" are what somebody opened."""
+    noun, _, number = subject.removeprefix("timeline:").removeprefix("page:").partition(":")
     if noun not in _PAGES or not (number.isascii() and number.isdecimal() and len(number) <= _DIGITS):
         return ""
     if noun == "policy":

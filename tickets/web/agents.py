@@ -6,14 +6,17 @@ from collections.abc import Callable
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from tickets import pipeline
 from tickets.audit.explain import Explanation, explain
 from tickets.audit.holds import is_held
 from tickets.flow.explaining import is_explaining
+from tickets.flow.record import Draft
 from tickets.flow.review import ReviewRefused
 from tickets.models import Entry, Input, Kind, Queue, Role, Ticket
 from tickets.web.authentication import role_required
@@ -23,6 +26,7 @@ from tickets.web.queues import Wish, board, version
 from tickets.web.requests import PersonRequest, actor, back
 
 _OTHER_TICKETS = 10
+_DIGITS = 18
 
 
 class MoveForm(forms.Form):
@@ -52,6 +56,10 @@ def lists(request: PersonRequest) -> HttpResponse:
 @require_safe
 def ticket(request: PersonRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(Ticket.objects.select_related("requester"), pk=pk)
+    may_decide = request.user.has_role(Role.AGENT, Role.OPS)
+    if not may_decide:
+        # Who works on tickets reads them all day; an auditor's reads are in the log.
+        pipeline.note(Draft(Kind.AUDIT_OPENED, f"page:ticket:{pk}", actor(request).name))
     explanation, decided = explain(shown), decided_about(shown)
     scored = explanation.scored if explanation else None
     context = {
@@ -63,7 +71,7 @@ def ticket(request: PersonRequest, pk: int) -> HttpResponse:
         "decided": decided,
         "others": shown.requester.tickets.exclude(pk=pk).order_by("-pk")[:_OTHER_TICKETS],
         "targets": [queue for queue in Queue if queue != shown.queue],
-        "may_decide": request.user.has_role(Role.AGENT, Role.OPS),
+        "may_decide": may_decide,
         "reason_max": REASON_MAX,
     }
     return render(request, "agents/ticket.html", context | _asking(explanation))
@@ -78,7 +86,10 @@ def override(request: PersonRequest, pk: int) -> HttpResponse:
         return back(request, "ticket", pk)
     queue, reason = Queue(form.cleaned_data["queue"]), form.cleaned_data["reason"]
     return _review(
-        request, pk, lambda: pipeline.override(pk, queue, actor(request), reason), f"T-{pk} moved to {queue.label}."
+        request,
+        pk,
+        lambda seen: pipeline.override(pk, queue, actor(request), reason, seen),
+        f"T-{pk} moved to {queue.label}.",
     )
 
 
@@ -107,13 +118,15 @@ def sentences(request: PersonRequest, pk: int) -> HttpResponse:
 @role_required(Role.AGENT, Role.OPS)
 @require_POST
 def confirm(request: PersonRequest, pk: int) -> HttpResponse:
-    return _review(request, pk, lambda: pipeline.confirm(pk, actor(request)), f"The queue of T-{pk} is confirmed.")
+    done = f"The queue of T-{pk} is confirmed."
+    return _review(request, pk, lambda seen: pipeline.confirm(pk, actor(request), seen=seen), done)
 
 
 @role_required(Role.AGENT, Role.OPS)
 @require_POST
 def undo(request: PersonRequest, pk: int) -> HttpResponse:
-    return _review(request, pk, lambda: pipeline.undo(pk, actor(request)), f"Undone for T-{pk}.", offer_undo=False)
+    done = f"Undone for T-{pk}."
+    return _review(request, pk, lambda seen: pipeline.undo(pk, actor(request), seen), done, offer_undo=False)
 
 
 def _asking(explanation: Explanation | None) -> dict[str, bool]:
@@ -124,15 +137,24 @@ def _asking(explanation: Explanation | None) -> dict[str, bool]:
 
 
 def _review(
-    request: PersonRequest, pk: int, review: Callable[[], Entry], done: str, *, offer_undo: bool = True
+    request: PersonRequest, pk: int, review: Callable[[int | None], Entry], done: str, *, offer_undo: bool = True
 ) -> HttpResponse:
     try:
-        review()
+        word = review(_seen(request))
     except Ticket.DoesNotExist as error:
         raise Http404(f"There is no ticket T-{pk}.") from error
     except ReviewRefused as refused:
         messages.error(request, str(refused))
     else:
-        # The tag is the ticket that the message offers to undo.
-        messages.success(request, done, extra_tags=str(pk) if offer_undo else "")
+        # The tag is where the message offers to undo this word, and no later one.
+        undo_it = f"{reverse('undo', args=[pk])}?seen={word.seq}"
+        messages.success(request, done, extra_tags=undo_it if offer_undo else "")
     return back(request, "ticket", pk)
+
+
+def _seen(request: PersonRequest) -> int | None:
+    """The number of the latest decision that the page knew; None where it does not say. Raises BadRequest."""
+    given = request.GET.get("seen", "")
+    if given and not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
+        raise BadRequest("seen is the number of a decision.")
+    return int(given) if given else None

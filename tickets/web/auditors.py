@@ -61,6 +61,7 @@ def changes(request: PersonRequest) -> HttpResponse:
     """What the log says beside decisions: policies, models, roles, keys, exports. The latest ones."""
     entries = other_entries()
     names = names_of(entry.actor for entry in entries)
+    pipeline.note(Draft(Kind.AUDIT_OPENED, "page:changes", actor(request).name))
     return render(request, "audit/changes.html", {"rows": [(entry, names[entry.actor]) for entry in entries]})
 
 
@@ -78,7 +79,6 @@ def _found(request: PersonRequest, search: DecisionSearch, form: SaveForm, statu
         context = {"search": search, "saved": saved_by(request.user, None)}
         return render(request, "audit/decisions.html", context, status=400)
     answer = find(search.query(), PAGE)
-    if not search.cleaned_data["before"]:
-        pipeline.note(search.draft(actor(request).name))
+    pipeline.note(search.draft(actor(request).name))
     context = {"saved": saved_by(request.user, form.query), "save_form": form}
     return render(request, "audit/decisions.html", results(search, answer) | context, status=status)

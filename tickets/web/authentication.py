@@ -54,6 +54,22 @@ def is_local(request: HttpRequest) -> bool:
         return False
 
 
+def client_address(request: HttpRequest) -> str | None:
+    """Where the request came from, for the lock of the log-in.
+
+    Each proxy of ours adds one address on the right of X-Forwarded-For; what stands left of those anybody may have
+    written. So it is the PROXY_COUNT-th from the right, or who connected, where there is none or it is no address.
+    """
+    connected: str | None = request.META.get("REMOTE_ADDR")
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if not 0 < settings.PROXY_COUNT <= len(forwarded):
+        return connected
+    try:
+        return str(ipaddress.ip_address(forwarded[-settings.PROXY_COUNT].strip()))
+    except ValueError:
+        return connected
+
+
 def may_demo(request: HttpRequest | None) -> bool:
     """Whether demo people may be here: in demo mode, on this machine."""
     return settings.DEMO and request is not None and is_local(request)

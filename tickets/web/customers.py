@@ -18,7 +18,7 @@ from tickets import pipeline
 from tickets.flow.ingest import NewTicket
 from tickets.models import Source
 from tickets.models.ticket import BODY_MAX, SUBJECT_MAX
-from tickets.web.fields import Line, Text
+from tickets.web.fields import Email, Line, Text
 
 _SALT = "reference number"
 
@@ -26,7 +26,7 @@ _SALT = "reference number"
 class TicketForm(forms.Form):
     """token: drawn when the form is shown, so that sending it twice makes one ticket. website: bait for robots."""
 
-    email = forms.EmailField(
+    email = Email(
         max_length=254,
         label="Your e-mail address",
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),

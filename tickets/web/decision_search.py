@@ -45,8 +45,8 @@ class DecisionSearch(Asked):
         return Query(**(values | scores))
 
     def draft(self, actor: str) -> Draft:
-        """The log entry of this search; what somebody typed freely may be personal, so it stays beside it."""
-        query = self.address(before=None, **dict.fromkeys(_FREE)).removeprefix("?")
+        """The log entry of this page of a search; what is typed freely may be personal, so it stays beside it."""
+        query = self.address(**dict.fromkeys(_FREE)).removeprefix("?")
         typed = "; ".join(f"{name}: {value}" for name in _FREE if (value := self.cleaned_data[name]))
         return Draft(Kind.AUDIT_SEARCHED, "log", actor, {"query": query}, typed[:REASON_MAX])
 

@@ -29,6 +29,13 @@ class Line(Text):
         return " ".join(super().to_python(value).split())
 
 
+class Email(forms.EmailField):
+    """In lower case, as it is kept; that can be longer than what was sent."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value) or "").lower()
+
+
 class Probability(forms.DecimalField):
     """0 to 1, exact to the millionth."""
 

@@ -1,15 +1,43 @@
-"""What holds for every page: the reader's time zone, and where demo people may be."""
+"""What holds for every request: how large it may be, the reader's time zone, and where demo people may be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tickets.web.authentication import may_demo
+
+_BULK = "/api/v1/tickets/bulk/"
+_DIGITS = 18
+
+
+class BoundedBody:
+    """Refuses a body by what it says of its length, before the CSRF check puts what a form uploads on the disk."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        is_bulk = request.method == "POST" and request.path == _BULK
+        limit = settings.BULK_MAX_BYTES if is_bulk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if not (length.isascii() and length.isdigit()):
+            return _refused(request, 400, "Content-Length is no number.")
+        if len(length) > _DIGITS or int(length) > limit:
+            return _refused(request, 413, f"The body is larger than {limit:,} bytes.")
+        return self.get_response(request)
+
+
+def _refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": words}, status=status)
+    return HttpResponse(render_to_string(f"{status}.html"), status=status)
 
 
 class DemoStaysHere:

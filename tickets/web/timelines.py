@@ -27,6 +27,7 @@ from tickets.web.requests import actor as reader
 from tickets.web.timeline_forms import ActsFilter, After, AfterEach, Before, TwoPolicies
 
 PAGE = 100
+_INT64 = 2**63 - 1
 POLICIES, PEOPLE = 50, 100
 
 
@@ -39,7 +40,7 @@ def ticket(request: PersonRequest, pk: int) -> HttpResponse:
         return render(request, "audit/timeline.html", {"asked": asked, "number": pk}, status=400)
     after = asked.cleaned_data["after"] or 0
     timeline, is_stored = of_ticket(pk, after, PAGE), Ticket.objects.filter(pk=pk).exists()
-    if not is_stored and not after and not timeline.events and not Archive.objects.exists():
+    if pk > _INT64 or not (is_stored or after or timeline.events or Archive.objects.exists()):
         raise Http404(f"Neither the tickets nor the log have a T-{pk}.")
     context = {
         "asked": asked,
@@ -50,7 +51,7 @@ def ticket(request: PersonRequest, pk: int) -> HttpResponse:
         "later": f"?after={timeline.events[-1].entry.seq}" if timeline.continues else "",
         **_rows(timeline),
     }
-    return _opened(request, "audit/timeline.html", context, "" if after else f"ticket:{pk}")
+    return _opened(request, "audit/timeline.html", context, f"ticket:{pk}", asked.address())
 
 
 @role_required(Role.AUDITOR, Role.OPS)
@@ -68,7 +69,7 @@ def policies(request: PersonRequest) -> HttpResponse:
         "older": f"?before={found.versions[-1].created.entry.seq}" if found.continues else "",
         "versions": _named(found.versions),
     }
-    return _opened(request, "audit/policies.html", context, "" if before else "policies")
+    return _opened(request, "audit/policies.html", context, "policies", asked.address())
 
 
 @role_required(Role.AUDITOR, Role.OPS)
@@ -109,7 +110,7 @@ def people(request: PersonRequest) -> HttpResponse:
         "keys": keys,
         "keys_after": actors.last_number(keys) if more_keys else None,
     }
-    return _opened(request, "audit/people.html", context, "" if user or key else "people")
+    return _opened(request, "audit/people.html", context, "people", asked.address())
 
 
 @role_required(Role.AUDITOR, Role.OPS)
@@ -134,8 +135,7 @@ def person(request: PersonRequest, actor: str) -> HttpResponse:
         "older": asked.address(before=timeline.events[-1].entry.seq) if timeline.continues else "",
         **_rows(timeline),
     }
-    content = {"query": first.removeprefix("?")} if first != "?" else {}
-    return _opened(request, "audit/person.html", context, "" if before else actor, content)
+    return _opened(request, "audit/person.html", context, actor, asked.address())
 
 
 def _rows(timeline: Timeline) -> dict[str, Any]:
@@ -158,15 +158,16 @@ def _named(versions: Sequence[Version]) -> list[tuple[Version, str, list[tuple[P
 
 
 def _opened(
-    request: PersonRequest, template: str, context: dict[str, Any], what: str, content: dict[str, Any] | None = None
+    request: PersonRequest, template: str, context: dict[str, Any], what: str, asked: str = "?"
 ) -> HttpResponse:
-    """The page, with what its print says of the log; what: for the log, empty where the first page said it already."""
+    """The page, with what its print says of the log. what, asked: for the log, asked being the filter and the page."""
     paper = {
         "origin": settings.LOG_ORIGIN,
         "head": LogHead.objects.get(pk=1),
         "made_at": timezone.now(),
         "address": request.build_absolute_uri(),
     }
-    if what:
-        pipeline.note(Draft(Kind.AUDIT_OPENED, f"timeline:{what}", reader(request).name, content or {}))
+    query = asked.removeprefix("?")
+    content = {"query": query} if query else {}
+    pipeline.note(Draft(Kind.AUDIT_OPENED, f"timeline:{what}", reader(request).name, content))
     return render(request, template, context | {"paper": paper, "archive": Archive.latest()})
