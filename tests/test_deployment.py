@@ -91,7 +91,9 @@ def test_the_kustomization_lists_every_manifest_but_the_examples() -> None:
 
 
 def test_every_variable_is_one_that_the_code_reads() -> None:
-    set_here = set(named("ConfigMap", "triage")["data"]) | set(named("Secret", "triage")["stringData"])
+    set_here = set(named("ConfigMap", "triage")["data"])
+    for secret in of_kind("Secret"):
+        set_here |= set(secret["stringData"])
     for _, _, container in containers():
         set_here |= {variable["name"] for variable in container.get("env", [])}
     for service in ours().values():
@@ -313,8 +315,29 @@ def test_every_command_of_ours_exists() -> None:
 
 def test_what_signs_the_log_keeps_its_key_and_its_checkpoints() -> None:
     assert compose()["sweep"]["volumes"] == ["log:/srv/triage/var"]
+    assert "LOG_KEY" not in {name for service in ours().values() for name in service["environment"]}
     _, container = workload("sweep")
     file = environment(container)["CHECKPOINTS_FILE"]
     (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "checkpoints"]
     assert Path(file).parent == Path(mount["mountPath"])
-    assert "LOG_KEY" in named("Secret", "triage")["stringData"]
+
+
+def test_the_key_that_signs_the_log_is_given_to_sweep_alone() -> None:
+    holding = [secret["metadata"]["name"] for secret in of_kind("Secret") if "LOG_KEY" in secret["stringData"]]
+    assert holding == ["triage-log-key"]
+    given = {
+        name
+        for name, _, container in containers()
+        if any(source.get("secretRef", {}).get("name") in holding for source in container["envFrom"])
+    }
+    assert given == {"sweep/sweep"}
+
+
+def test_the_owner_archives_with_the_key_of_sweep_to_a_volume_it_may_write_to() -> None:
+    of_sweep, of_the_owner = (set(compose()[name]["volumes"]) for name in ("sweep", "migrate"))
+    assert of_the_owner - of_sweep == {"archive:/archive"}
+    assert of_sweep < of_the_owner
+    assert re.search(r"install --directory --owner triage .*/archive$", stages()["application"], re.MULTILINE)
+    assert "run --rm migrate python manage.py archive_log --keep-months 24 --to /archive/" in (
+        ROOT / "docs" / "operations.md"
+    ).read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
 """Tells workers there is work: on commit, coalesced, never failing or delaying a request.
 
 A message is a knock, not a letter: it carries nothing, expires after seconds, and losing one costs little, since
-`sweep` knocks again each second while anything waits.
+`sweep` knocks again each second while anything waits. Brokers drop an expired message only when a worker takes it, so
+where none does, a queue that became long is emptied before the next knock.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ SHIP = "tickets.ship_entries"
 JOBS = "tickets.run_job"
 QUEUES = {SCORE: "score", SHIP: "housekeeping", JOBS: "housekeeping"}
 KNOCK_EXPIRES_SECONDS = 5
+MOST_KNOCKS = 100
+"""In a queue, give or take those that are sent at the same moment; more would wake nobody."""
 # Between two knocks: short beside the time to score a ticket, long beside the time to send a message.
 _PAUSE_SECONDS = 0.02
 _PAUSE_AFTER_FAILURE_SECONDS = 2
@@ -38,8 +41,14 @@ def knock(task: str) -> None:
 
 
 def send(task: str) -> None:
-    """Sends the message now. Raises what the broker raises."""
-    current_app.send_task(task, queue=QUEUES[task], expires=KNOCK_EXPIRES_SECONDS, ignore_result=True, retry=False)
+    """Sends the message now, the only one in its queue where too many stood. Raises what the broker raises."""
+    queue = QUEUES[task]
+    with current_app.producer_or_acquire() as producer:
+        if producer.channel.queue_declare(queue).message_count >= MOST_KNOCKS:
+            producer.channel.queue_purge(queue)
+        current_app.send_task(
+            task, queue=queue, expires=KNOCK_EXPIRES_SECONDS, ignore_result=True, retry=False, producer=producer
+        )
 
 
 class _Knocker(threading.Thread):

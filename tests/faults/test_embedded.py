@@ -8,6 +8,7 @@ import pytest
 
 from tests.factories import CALM, URGENT
 from tests.installation import Installation, embedded, eventually
+from tickets.wake import MOST_KNOCKS
 
 DEADLINE = {"DEADLINE_SECONDS": "4", "LEASE_SECONDS": "2", "HARD_LIMIT_SECONDS": "2"}
 
@@ -107,6 +108,19 @@ def test_while_the_models_server_is_away_no_ticket_is_used_up_and_readyz_says_wh
         assert site.query("SELECT cause FROM tickets_decision") == [("deadline",)]
         assert site.query("SELECT attempts, claim FROM tickets_waiting") == [(0, 0)]
         assert "gpu:8000 does not answer" in site.get("/readyz").text
+
+
+def test_knocks_that_nobody_hears_do_not_pile_up_and_a_worker_that_comes_is_woken(
+    embedded_installation: Installation,
+) -> None:
+    site = embedded_installation
+    messages = site.folder / "broker" / "messages"
+    site.start("web")
+    ticket = submit(site)
+    site.shell("from tickets import wake; [wake.send(wake.SCORE) for _ in range(250)]")
+    assert 0 < len(list(messages.glob("*.score.msg"))) <= MOST_KNOCKS
+    site.start("worker")
+    eventually(lambda: kinds(site, ticket) == ["scored"], "the worker scores it, though no sweep knocks again")
 
 
 def test_a_process_that_ended_while_it_wrote_to_the_broker_keeps_no_worker_from_starting(tmp_path: Path) -> None:

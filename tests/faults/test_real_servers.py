@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from redis import Redis
 
 from tests.factories import CALM, URGENT
 from tests.installation import Installation, eventually, services
+from tickets.wake import MOST_KNOCKS
 
 pytestmark = pytest.mark.real
 BATCH, ROUNDS = 100, 12
@@ -96,6 +98,12 @@ def test_without_redis_tickets_are_accepted_and_decided_by_the_deadline(real_ins
         services("start", "redis")
     eventually(lambda: is_settled(site), "the model's scores follow")
     assert_each_decided_once_by_the_model(site)
+
+
+def test_knocks_that_nobody_hears_do_not_pile_up_in_redis(real_installation: Installation) -> None:
+    real_installation.shell("from tickets import wake; [wake.send(wake.SCORE) for _ in range(250)]")
+    with Redis.from_url(real_installation.environment["BROKER_URL"]) as broker:
+        assert 0 < broker.llen("score") <= MOST_KNOCKS
 
 
 def test_without_elasticsearch_tickets_are_decided_and_the_copy_catches_up(site: Installation, key: str) -> None:
