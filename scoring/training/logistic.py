@@ -62,6 +62,25 @@ class Sparse:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """The features of two designs of the same rows, those of the first first."""
+
+    first: Design
+    second: Design
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.first.shape[0], self.first.shape[1] + self.second.shape[1]
+
+    def times(self, weights: Array) -> Array:
+        first, second = np.split(weights, [self.first.shape[1]])
+        return np.asarray(self.first.times(first) + self.second.times(second))
+
+    def transposed_times(self, values: Array) -> Array:
+        return np.concatenate([self.first.transposed_times(values), self.second.transposed_times(values)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """margin = features @ weights + bias."""
 

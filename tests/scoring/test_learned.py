@@ -234,10 +234,19 @@ class TestLearning:
         words = [dict.fromkeys(chance.integers(0, 50, 10).tolist(), 1) for _ in base]
         found = Read(base, chance.normal(size=(200, 384)).astype(np.float32), words)
         said = (chance.random(200) < 1 / (1 + np.exp(-base))).tolist()
-        weights = learn(found, said, 0, quiet)[0].about["weights"]
-        assert weights["base"] > 0.5
-        assert 0 <= weights["states"] < 0.5
-        assert 0 <= weights["words"] < 0.5
+        about = learn(found, said, 0, quiet)[0].about
+        assert about["base_weight"] > 0.5
+        assert about["spread"]["base"] > 3 * max(about["spread"]["states"], about["spread"]["words"])
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_base_model_that_tells_nothing_here_is_turned_down(self, seed: int) -> None:
+        chance = np.random.default_rng(seed)
+        said = (chance.random(600) < 0.3).tolist()
+        words = [dict.fromkeys([int(urgent), *chance.integers(2, 50, 8).tolist()], 1) for urgent in said]
+        found = Read(chance.normal(0, 3, 600), chance.normal(size=(600, 384)).astype(np.float32), words)
+        fitted, alone = learn(found, said, 0, quiet)
+        assert abs(fitted.about["base_weight"]) < 0.2
+        assert auc(fitted.margins, said) >= auc(alone.margins, said) - 0.01
 
     def test_what_it_says_of_its_own_texts_comes_from_heads_that_had_not_seen_them(self, compact: Compact) -> None:
         texts, _ = history(150, seed=6)

@@ -115,13 +115,14 @@ def _stored(trained: Trained, card: dict[str, Any]) -> Path:
 def _told(
     trained: Trained, card: dict[str, Any], calibration: Calibration, folder: Path, *, is_new: bool
 ) -> Iterator[str]:
-    learned, judged, weights = card["learned_from"], card["held_out"], card["weights"]
+    learned, judged, spread = card["learned_from"], card["held_out"], card["spread"]
     yield f"{trained.model.id}, calibrated by {calibration.version}{'' if is_new else ' (it existed already)'}"
     yield (
         f"learned from {learned['labels']:,} tickets, {learned['urgent']:,} urgent; "
         f"judged on {judged['labels']:,} others, {judged['urgent']:,} urgent"
     )
-    yield f"weights: {', '.join(f'{name} {weight:.2f}' for name, weight in weights.items())}"
+    told = ", ".join(f"{name} {logits:.2f}" for name, logits in spread.items())
+    yield f"how far each part moves a ticket's margin, in logits: {told}"
     yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}"
     for name, figures in card["figures"].items():
         cells = (_cell(figures[figure]) for figure in ("accuracy", "auc", "ece"))
