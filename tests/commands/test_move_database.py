@@ -47,8 +47,9 @@ Process.objects.update(seen_at=timezone.now() - timedelta(hours=1))
 """Leaves a log with most kinds of entries, a job, a ticket that waits, and a hole where the last ticket was."""
 NEW_TICKET = """
 from tests.factories import scored
-ticket = scored("The server room burns.")
-print(ticket.pk, ticket.queue)
+from tickets.models import Decision
+ticket = scored()
+print(ticket.pk, *Decision.objects.filter(ticket_id=ticket.pk).values_list("kind", flat=True))
 """
 MAY_LOG_IN = """
 from django.contrib.auth import authenticate
@@ -191,7 +192,7 @@ class TestMoved:
         ((last,),) = source.query("SELECT seq FROM sqlite_sequence WHERE name = 'tickets_ticket'")
         assert source.count(f"tickets_ticket WHERE id = {last}") == 0
         move(source, target)
-        assert target.shell(NEW_TICKET) == f"{last + 1} urgent"
+        assert target.shell(NEW_TICKET) == f"{last + 1} scored"
         target.shell("from tickets import pipeline; pipeline.sign_log()")
         assert "verified" in target.manage("verify_log", "--against", str(source.folder / "checkpoints.jsonl"))
 
