@@ -14,6 +14,7 @@ from scoring.suites.texts import (
     CASUAL,
     FAKE_URGENCY,
     FORMAL,
+    OBVIOUS,
     ORDERED,
     ORDERS,
     PARAPHRASES,
@@ -62,6 +63,8 @@ def _shares(judged: Sequence[Judged]) -> dict[str, Any]:
     style, orders, paraphrases = of(STYLE), of(ORDERS), of(PARAPHRASES)
     plain = _plain(style)
     found = {
+        "obvious_emergencies_right": [one.right for one in of(OBVIOUS) if one.text.urgent],
+        "obvious_requests_right": [one.right for one in of(OBVIOUS) if not one.text.urgent],
         "style_variants_alike": [one.said == plain[one.text.content] for one in style if one.text.variant != PLAIN],
         "style_contents_alike": _alike(style),
         "plain_texts_right": [one.right for one in style if one.text.variant == PLAIN],

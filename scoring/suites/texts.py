@@ -14,7 +14,8 @@ from scoring.text import compose
 FOLDER = Path(__file__).parent
 STYLE, ORDERS, FAKE_URGENCY = "style", "orders", "fake_urgency"
 SCARY_LOGS, CALM_EMERGENCIES, PARAPHRASES = "scary_logs", "calm_emergencies", "paraphrases"
-SUITES = (STYLE, ORDERS, FAKE_URGENCY, SCARY_LOGS, CALM_EMERGENCIES, PARAPHRASES)
+OBVIOUS = "obvious"
+SUITES = (OBVIOUS, STYLE, ORDERS, FAKE_URGENCY, SCARY_LOGS, CALM_EMERGENCIES, PARAPHRASES)
 PLAIN, FORMAL, CASUAL = "plain", "formal", "casual"
 CLEAN, ORDERED = "clean", "order"
 

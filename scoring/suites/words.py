@@ -8,6 +8,8 @@ from operator import getitem
 from typing import Any
 
 SHARES = {
+    "obvious_emergencies_right": "plain emergencies found urgent",
+    "obvious_requests_right": "plain requests left standard",
     "style_variants_alike": "another style, same verdict as the plain text",
     "style_contents_alike": "contents with one verdict in every style",
     "plain_texts_right": "plain texts in the right queue",

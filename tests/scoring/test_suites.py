@@ -17,7 +17,8 @@ from scoring.suites.figures import Judged, figures
 from scoring.suites.texts import CLEAN, ORDERED, PLAIN, SuiteText, digest, texts
 from scoring.suites.words import ATTRIBUTES, SHARES, WHEN, in_words
 from scoring.text import normalise
-from scoring.training.data import tickets
+from scoring.training.data import Example, tickets
+from scoring.training.quality import near_duplicates
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40)
 LANGUAGES = {"en", "de", "es", "fr", "pt"}
@@ -40,7 +41,7 @@ class TestTexts:
     def test_every_text_has_an_id_of_its_own_and_says_something_of_its_own(self) -> None:
         assert len({one.id for one in texts()}) == len(texts())
         assert len({one.text for one in texts()}) == len(texts())
-        assert all(one.text == normalise(one.text) for one in texts())
+        assert all(one.text.strip() == normalise(one.text) for one in texts())
 
     def test_every_suite_has_texts_in_five_languages(self) -> None:
         for suite in files.SUITES:
@@ -56,6 +57,11 @@ class TestTexts:
             assert len({one.content for one in of(suite)}) == len(
                 {(one.content, one.urgent, one.language, one.trade) for one in of(suite)}
             )
+
+    def test_half_of_what_is_obvious_is_urgent_in_each_language_and_all_of_it_is_brief(self) -> None:
+        counted = Counter((one.language, one.urgent) for one in of(files.OBVIOUS))
+        assert counted == {(language, urgent): 10 for language in LANGUAGES for urgent in (True, False)}
+        assert max(len(one.text.split()) for one in of(files.OBVIOUS)) <= 30
 
     def test_each_order_has_its_twin_without_it(self) -> None:
         twins: dict[str, dict[str, str]] = {}
@@ -79,6 +85,12 @@ class TestTexts:
     def test_nothing_of_it_is_learned_from(self) -> None:
         learned = {example.text for example in tickets()}
         assert learned.isdisjoint(one.text for one in texts())
+
+    def test_nothing_that_is_nearly_it_is_learned_from_where_the_trades_are_the_same(self) -> None:
+        brief = [Example(one.text, one.urgent, one.id) for one in of(files.OBVIOUS)]
+        ids = {one.id for one in brief}
+        near = near_duplicates([*brief, *tickets()])
+        assert [(one.id, other.id) for _, one, other in near if {one.id, other.id} & ids] == []
 
     def test_the_digest_names_the_data_whatever_their_order_and_sees_each_change(self) -> None:
         assert digest(reversed(texts())) == digest(texts())
