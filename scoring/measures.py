@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 
 BINS = 10
@@ -10,6 +11,7 @@ Z_95, Z_88 = 1.959964, 1.554774
 """Two-sided."""
 _SURE = 1e-12
 _HALVINGS = 40
+_RESAMPLES = 200
 
 
 def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float, float]:
@@ -101,6 +103,23 @@ def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
         bins[min(BINS - 1, int(chance * BINS))].append((chance, label))
     gaps = (abs(sum(chance - label for chance, label in members)) for members in bins)
     return sum(gaps) / max(1, len(chances))
+
+
+def ece_interval(chances: Sequence[float], labels: Sequence[bool]) -> tuple[float, float, float]:
+    """ECE and its 95 % interval by resampling (Efron 1979), the same for the same data. 0 to 1 without any.
+
+    ECE is never below 0, so a small sample shows more than there is.
+    """
+    if not labels:
+        return (0.0, 0.0, 1.0)
+    chance, places = random.Random(0), range(len(labels))
+    drawn = []
+    for _ in range(_RESAMPLES):
+        picked = chance.choices(places, k=len(places))
+        drawn.append(ece([chances[place] for place in picked], [labels[place] for place in picked]))
+    drawn.sort()
+    tail = round(0.025 * _RESAMPLES)
+    return (round(ece(chances, labels), 4), round(drawn[tail - 1], 4), round(drawn[-tail], 4))
 
 
 def brier(chances: Sequence[float], labels: Sequence[bool]) -> float:

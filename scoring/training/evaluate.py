@@ -14,7 +14,7 @@ from typing import Any
 
 from scoring.calibration import Calibration, fit
 from scoring.keyword import Keyword
-from scoring.measures import auc, brier, ece, log_loss, wilson
+from scoring.measures import auc_interval, brier, ece_interval, log_loss, wilson
 from scoring.training.data import Example
 from scoring.types import Request
 
@@ -49,16 +49,16 @@ def _curve(examples: Sequence[Example], margins: Sequence[float], trade: str) ->
 
 
 def report(found: Sequence[Prediction]) -> dict[str, Any]:
-    """Every figure of the model card. Accuracies are (share right, lower, upper) at the threshold."""
+    """Every figure of the model card. With an interval: (figure, lower, upper). Accuracies are at the threshold."""
     labels = [one.example.urgent for one in found]
     chances = [one.probability for one in found]
     return {
         "tickets": len(found),
         "accuracy": _accuracy(found),
         "accuracy_keyword": _accuracy(found, lambda one: one.keyword),
-        "auc": round(auc([one.margin for one in found], labels), 4),
-        "auc_keyword": round(auc([one.keyword for one in found], labels), 4),
-        "ece": round(ece(chances, labels), 4),
+        "auc": auc_interval([one.margin for one in found], labels),
+        "auc_keyword": auc_interval([one.keyword for one in found], labels),
+        "ece": ece_interval(chances, labels),
         "brier": round(brier(chances, labels), 4),
         "log_loss": round(log_loss(chances, labels), 4),
         "style_pairs_alike": wilson(*_pairs_alike(found)),

@@ -98,7 +98,8 @@ def write(folder: Path, run: Run, made: Outcome) -> list[float]:
     figures = report(predictions(made.unseen, found)) | {"off_torch": _off_torch(made, run, encoded)}
     a, b = fit_curve(found, [example.urgent for example in made.unseen])
     curve = {"version": "compact-1", "a": a, "b": b, "data_digest": data.digest(made.unseen)}
-    _write(folder / "calibration.json", curve | {name: figures[name] for name in ("ece", "brier", "log_loss")})
+    errors = {"ece": figures["ece"][0], "brier": figures["brier"], "log_loss": figures["log_loss"]}
+    _write(folder / "calibration.json", curve | errors)
     identity = {
         "id": "compact-1",
         "digest": weights_digest(folder),

@@ -15,6 +15,7 @@ from tests.factories import CALM, URGENT, acting, decide_by, person, scored
 from tickets import pipeline
 from tickets.models import Entry, Evaluation, Kind, Queue, Ticket, User
 from tickets.policy.evaluating import agreement
+from tickets.policy.telling import labelled_in_words
 
 pytestmark = pytest.mark.django_db
 GERMAN = "Seit neun Uhr kann niemand mehr mit Karte zahlen, alle Kassen stehen."
@@ -57,6 +58,18 @@ def test_the_keyword_rules_are_judged_on_the_same_tickets(tmp_path: Path) -> Non
         100 * (found["accuracy"][0] - found["accuracy_rules"][0]), abs=0.01
     )
     assert found["points_over_rules"][1] <= found["points_over_rules"][0] <= found["points_over_rules"][2]
+
+
+def test_figures_that_are_no_shares_have_intervals_too_but_those_kept_before_there_were_any(tmp_path: Path) -> None:
+    found = told(write(tmp_path, mixed(100)))
+    for name in ("auc", "auc_rules"):
+        low, high = found["between"][name]
+        assert low < found[name] < high
+    rows = {row["name"]: row["interval"] for row in labelled_in_words(found)}
+    assert rows["AUC"] == "{:.3f} to {:.3f}".format(*found["between"]["auc"])
+    assert "calibration error" in rows
+    del found["between"]
+    assert {row["name"]: row["interval"] for row in labelled_in_words(found)}["AUC"] == "no interval was kept"
 
 
 def test_it_judges_by_the_policys_own_threshold(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.measures import auc, auc_interval, brier, ece, kappa, log_loss, paired_difference, wilson
+from scoring.measures import auc, auc_interval, brier, ece, ece_interval, kappa, log_loss, paired_difference, wilson
 
 rows = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
@@ -85,3 +85,16 @@ def test_kappa_is_cohens() -> None:
     assert kappa(pairs) == pytest.approx(0.4)
     assert kappa([]) == 0
     assert kappa([(True, True)] * 5) == 0
+
+
+def test_the_interval_of_the_calibration_error_is_the_same_each_time_and_narrows_with_more_tickets() -> None:
+    chances, labels = [0.2, 0.4, 0.6, 0.8] * 25, [False, True, True, True] * 25
+    few, many = ece_interval(chances, labels), ece_interval(chances * 16, labels * 16)
+    assert few == ece_interval(chances, labels)
+    assert few[0] == pytest.approx(ece(chances, labels), abs=1e-4)
+    assert many[2] - many[1] < few[2] - few[1]
+    assert many[1] <= many[0] <= many[2]
+
+
+def test_without_tickets_any_calibration_error_is_possible() -> None:
+    assert ece_interval([], []) == (0, 0, 1)

@@ -54,7 +54,7 @@ def _labelled_table(found: dict[str, Any]) -> list[str]:
         f"{found['tickets']:,} tickets, {found['urgent']:,} urgent; policy {found['policy']}, {found['model']}, "
         f"threshold {found['threshold']}, calibration {found['calibration']}",
         *(f"{row['name']:<24}{row['value']} ({row['interval']})" for row in labelled_in_words(found)),
-        f"{'calibration error':<24}{found['ece']:.3f}; Brier {found['brier']:.3f}, log loss {found['log_loss']:.3f}",
+        f"{'Brier score':<24}{found['brier']:.3f}; log loss {found['log_loss']:.3f}",
     ]
     for name, groups in found["groups"].items():
         largest = sorted(groups, key=lambda value: -groups[value]["tickets"])[:_GROUPS_SHOWN]

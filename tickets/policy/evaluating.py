@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scoring.keyword import Keyword
-from scoring.measures import BINS, Z_88, auc, brier, ece, kappa, log_loss, paired_difference, wilson
+from scoring.measures import BINS, Z_88, auc_interval, brier, ece_interval, kappa, log_loss, paired_difference, wilson
 from scoring.types import Request, Scorer
 from tickets.flow.decide import MILLION, decide
 from tickets.flow.origin import fallback_values, values_of
@@ -97,8 +97,15 @@ def judge(
 
 
 def report(outcomes: Sequence[Outcome], policy: Policy) -> dict[str, Any]:
-    """Every figure; shares with their 95 % intervals as [share, lower, upper]. Of each kind the 200 largest groups."""
+    """Every figure; shares with their 95 % intervals as [share, lower, upper]. between: of figures that are no shares,
+    [lower, upper]. Of each kind the 200 largest groups.
+    """
     scores, labels = [one.score for one in outcomes], [one.case.urgent for one in outcomes]
+    between = {
+        "auc": auc_interval(scores, labels),
+        "auc_rules": auc_interval([one.rules for one in outcomes], labels),
+        "ece": ece_interval(scores, labels),
+    }
     return {
         "policy": policy.number,
         "threshold": policy.threshold / MILLION,
@@ -108,12 +115,13 @@ def report(outcomes: Sequence[Outcome], policy: Policy) -> dict[str, Any]:
         "tickets": len(outcomes),
         "urgent": sum(labels),
         **_compared(outcomes),
-        "auc": round(auc(scores, labels), _PLACES),
-        "auc_rules": round(auc([one.rules for one in outcomes], labels), _PLACES),
+        "auc": between["auc"][0],
+        "auc_rules": between["auc_rules"][0],
         "queues": {queue: _queue(outcomes, is_urgent=queue == "urgent") for queue in ("urgent", "standard")},
-        "ece": round(ece(scores, labels), _PLACES),
+        "ece": between["ece"][0],
         "brier": round(brier(scores, labels), _PLACES),
         "log_loss": round(log_loss(scores, labels), _PLACES),
+        "between": {name: list(interval[1:]) for name, interval in between.items()},
         "calibration_table": _calibration_table(outcomes),
         "groups": {name: groups for name in GROUPS if (groups := _by(outcomes, name))},
     }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scoring.measures import auc_interval, ece, wilson
+from scoring.measures import auc_interval, ece_interval, wilson
 from scoring.types import Scorer
 from tickets.flow.decide import millionths
 from tickets.models import Policy
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 LEARNED, PRESENT, WORDS, RULES = "learned", "present model", "words alone", "keyword rules"
 _CHUNK = 64
-_RESAMPLES = 200
-_PLACES = 4
 
 
 def compared(
@@ -54,7 +51,7 @@ def figures(chances: Sequence[float], labels: Sequence[bool], threshold: int) ->
     return {
         "accuracy": list(wilson(right, len(labels))),
         "auc": list(auc_interval(chances, labels)),
-        "ece": _ece(chances, labels),
+        "ece": list(ece_interval(chances, labels)),
     }
 
 
@@ -71,15 +68,3 @@ def _by_heads(
             words.append(trained.words_calibration.values.probability(trained.words_alone.score(text, look).margin))
         progress("held-out tickets judged by the new model", len(learned), len(examples))
     return learned, words
-
-
-def _ece(chances: Sequence[float], labels: Sequence[bool]) -> list[float]:
-    """The interval by resampling (Efron 1979). ECE is never below 0, so a small sample shows more than there is."""
-    chance, places = random.Random(0), range(len(labels))
-    drawn = []
-    for _ in range(_RESAMPLES):
-        picked = chance.choices(places, k=len(places))
-        drawn.append(ece([chances[place] for place in picked], [labels[place] for place in picked]))
-    drawn.sort()
-    tail = round(0.025 * _RESAMPLES)
-    return [round(value, _PLACES) for value in (ece(chances, labels), drawn[tail - 1], drawn[-tail])]

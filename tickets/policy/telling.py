@@ -21,7 +21,14 @@ def labelled_in_words(found: dict[str, Any]) -> Iterator[Row]:
     for queue, figures in found["queues"].items():
         for name, value in figures.items():
             yield _row(f"{queue}, {name}", value)
-    yield {"name": "AUC", "value": f"{found['auc']:.3f}", "interval": f"keyword rules {found['auc_rules']:.3f}"}
+    for name, figure in (("AUC", "auc"), ("AUC, keyword rules", "auc_rules"), ("calibration error", "ece")):
+        yield {"name": name, "value": f"{found[figure]:.3f}", "interval": _between(found, figure)}
+
+
+def _between(found: dict[str, Any], figure: str) -> str:
+    """What was kept before there were such intervals has none."""
+    low, high = found.get("between", {}).get(figure, (None, None))
+    return "no interval was kept" if low is None else f"{low:.3f} to {high:.3f}"
 
 
 def _row(name: str, share: Sequence[float]) -> Row:
