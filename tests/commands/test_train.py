@@ -173,7 +173,7 @@ def test_csv_with_named_columns_is_read_and_doubtful_rows_are_left_out(
         (["--text", "what", "--label", "level"], "takes all three"),
         (["--text", "nothing", "--label", "level", "--urgent", "P1"], "line 1: 0 columns are named 'nothing'"),
         (["--text", "what", "--label", "level", "--urgent", "never"], "10 of each queue"),
-        (["--text", "what", "--label", "level", "--urgent", "P1", "--time", "what"], "is no time"),
+        (["--text", "what", "--label", "level", "--urgent", "P1", "--time", "what"], "line 2: what: .* is no time"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--test-share", "1"], "between 0 and 1"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--encoding", "none"], "cannot be read as none"),
         ([], "line 1: not JSON"),
@@ -195,6 +195,7 @@ def test_what_cannot_be_learned_from_is_said_and_nothing_is_stored(
         ("one cell", "line 113: 1 cells, and the first line names 2"),
         ('"never closed,P1', "line 113: not CSV"),
         ("caf\udce9,P1", "line 113: not in the file's encoding"),
+        ("no word of how bad,", "line 113: level: empty. --drop '' leaves such rows out"),
     ],
 )
 def test_a_bad_row_of_csv_is_named(tmp_path: Path, row: str, says: str) -> None:
@@ -202,6 +203,21 @@ def test_a_bad_row_of_csv_is_named(tmp_path: Path, row: str, says: str) -> None:
     file.write_bytes(file.read_bytes() + row.encode("utf-8", "surrogateescape") + b"\n")
     with pytest.raises(CommandError, match=says):
         call_command("train", "--from", str(file), "--text", "what", "--label", "level", "--urgent", "P1")
+
+
+def test_rows_without_a_label_can_be_left_out(tmp_path: Path) -> None:
+    file = csv_file(tmp_path)
+    columns = ("--text", "what", "--label", "level", "--urgent", "P0,P1", "--drop", "P2,")
+    whole = json.loads(output_of("train", "--from", str(file), *columns, "--json"))
+    file.write_bytes(file.read_bytes() + b"no word of how bad,\n")
+    assert json.loads(output_of("train", "--from", str(file), *columns, "--json"))["digest"] == whole["digest"]
+
+
+def test_a_line_of_json_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "deep.jsonl"
+    file.write_text("[" * 100_000)
+    with pytest.raises(CommandError, match="line 1: nested too deeply"):
+        call_command("train", "--from", str(file))
 
 
 def test_without_labels_it_says_what_it_takes() -> None:

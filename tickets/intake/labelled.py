@@ -19,11 +19,12 @@ class BadLabel(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LabelledTicket:
-    """text: as it is scored. row: the whole line, for groups such as language or channel."""
+    """text: as it is scored. row: the whole line, for groups such as language or channel. line: where it is, from 1."""
 
     text: str
     urgent: bool
     row: dict[str, object]
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ def labelled_rows(file: Path, columns: Columns, encoding: str = "utf-8-sig") -> 
     for row in rows:
         if row.problem or any(row.cells):
             ticket = _row(row, header, columns)
-            if ticket.row[columns.label] not in columns.drop:
+            label = ticket.row[columns.label]
+            if not label and "" not in columns.drop | columns.urgent:
+                raise BadLabel(f"line {row.line}: {columns.label}: empty. --drop '' leaves such rows out.")
+            if label not in columns.drop:
                 yield ticket
 
 
@@ -73,7 +77,7 @@ def time_of(ticket: LabelledTicket, name: str) -> datetime:
     except ValueError:
         at = None
     if at is None:
-        raise BadLabel(f"{name}: {str(written)[:40]!r} is no time as in 2026-11-25T14:32:00Z.")
+        raise BadLabel(f"line {ticket.line}: {name}: {str(written)[:40]!r} is no time as in 2026-11-25T14:32:00Z.")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
@@ -88,7 +92,7 @@ def _row(row: Cells, header: list[str], columns: Columns) -> LabelledTicket:
     label = cells[columns.label].strip()
     subject, *messages = (cells[name] for name in columns.text)
     text = compose(subject, messages)
-    return LabelledTicket(text, label in columns.urgent, {**cells, columns.label: label})
+    return LabelledTicket(text, label in columns.urgent, {**cells, columns.label: label}, row.line)
 
 
 def _ticket(line: bytes, number: int) -> LabelledTicket:
@@ -98,10 +102,12 @@ def _ticket(line: bytes, number: int) -> LabelledTicket:
         row = json.loads(line)
     except ValueError as error:
         raise BadLabel(f"line {number}: {why_not_json(error)}") from error
+    except RecursionError:
+        raise BadLabel(f"line {number}: nested too deeply.") from None
     if not isinstance(row, dict) or not isinstance(row.get("body"), str):
         raise BadLabel(f"line {number}: body: a text is required.")
     if not isinstance(row.get("subject", ""), str):
         raise BadLabel(f"line {number}: subject: not a text.")
     if not isinstance(row.get("urgent"), bool):
         raise BadLabel(f"line {number}: urgent: true or false is required.")
-    return LabelledTicket(compose(row.get("subject", ""), [row["body"]]), row["urgent"], row)
+    return LabelledTicket(compose(row.get("subject", ""), [row["body"]]), row["urgent"], row, number)
