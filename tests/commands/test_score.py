@@ -18,6 +18,7 @@ from tests.factories import CALM, URGENT, scored
 from tests.installation import Installation
 from tickets import pipeline
 from tickets.flow.decide import MILLION, confidence
+from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Decision
 from tickets.pipeline import Actor
 from tickets.policy.versions import like
@@ -141,6 +142,15 @@ def test_empty_lines_are_not_answered_but_counted(file: Path) -> None:
 def test_what_is_no_file_is_named(name: str) -> None:
     with pytest.raises(CommandError, match=f"{name} cannot be read: "):
         call_command("score", name)
+
+
+def test_a_model_that_is_away_is_said_in_one_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOTE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("REMOTE_DIGEST", "0" * 64)
+    with override_settings(SCORER="scoring.remote.Remote"):
+        scorer.cache_clear()
+        with pytest.raises(CommandError, match=r"The model cannot be asked: .*127\.0\.0\.1:9"):
+            call_command("score", str(file))
 
 
 def test_it_reads_standard_input_and_needs_no_database(embedded_installation: Installation) -> None:

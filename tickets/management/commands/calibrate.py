@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from scoring.types import Request
 from tickets import pipeline
 from tickets.flow.score import scorer
 from tickets.intake.labelled import labelled_tickets
+from tickets.management.asking import AskingCommand
 from tickets.models import ActivePolicy, Calibration, RegisteredModel
 from tickets.policy.calibrating import Labelled, Method, labelled_by_people
 from tickets.policy.versions import is_carried
@@ -19,7 +20,7 @@ from tickets.policy.versions import is_carried
 _BATCH = 64
 
 
-class Command(BaseCommand):
+class Command(AskingCommand):
     help = (
         "Fits the map from the active model's margin to a probability, on what people confirmed and overrode, or on a "
         "file of labelled tickets. Stores a new version with its figures; it is used once a policy names it."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from scoring.text import normalise
 from scoring.types import Scorer
@@ -16,6 +16,7 @@ from tickets import pipeline
 from tickets.flow.score import scorer
 from tickets.intake.labelled import BadLabel, labelled_tickets
 from tickets.management import evaluation
+from tickets.management.asking import AskingCommand
 from tickets.models import ActivePolicy, Policy
 from tickets.policy.evaluating import GROUPS, Case, Outcome, judge, labelled_by_people, measured, sample
 from tickets.policy.measured import Measured
@@ -34,7 +35,7 @@ class _Found:
     outcomes: Sequence[Outcome] = ()
 
 
-class Command(BaseCommand):
+class Command(AskingCommand):
     help = (
         "How good the active policy is, with 95 % intervals, next to the keyword rules on the same texts: on labelled "
         "tickets, or on the suites (style, orders to the classifier, false alarms, calm emergencies, paraphrases)."

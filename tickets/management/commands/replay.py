@@ -7,17 +7,18 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from tickets.audit.archive import archive_of
 from tickets.audit.explain import exact
 from tickets.audit.replay import Replayed, replay, scorers_here
+from tickets.management.asking import AskingCommand
 from tickets.models import LogHead
 
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18})?)?")
 
 
-class Command(BaseCommand):
+class Command(AskingCommand):
     help = (
         "Scores recorded decisions once more with the model on this machine and compares. Stores nothing. "
         "Exit status 1 if one differs."

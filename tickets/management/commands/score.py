@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
 from scoring.text import compose
@@ -22,11 +22,12 @@ from tickets.flow.decide import PolicyValues, decide
 from tickets.flow.origin import values_of
 from tickets.flow.score import scorer
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
+from tickets.management.asking import AskingCommand
 from tickets.models import ActivePolicy, Queue
 from tickets.policy.versions import is_carried
 
 
-class Command(BaseCommand):
+class Command(AskingCommand):
     help = "Scores JSON lines with subject and body, by the active policy, and prints JSON lines. Stores nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from tickets import pipeline
 from tickets.flow.score import scorer
 from tickets.intake.cells import FileRefused
 from tickets.intake.labelled import BadLabel, Columns, LabelledTicket, labelled_rows, labelled_tickets, time_of
+from tickets.management.asking import AskingCommand
 from tickets.models import ActivePolicy, Calibration
 from tickets.policy import held_out, training
 from tickets.policy.training import CannotTrain, Example, Trained
 from tickets.policy.versions import is_carried
 
 
-class Command(BaseCommand):
+class Command(AskingCommand):
     help = (
         "Learns from an installation's own labels, or a file: a new head for the compact model, with its calibration. "
         "Judges it on tickets it has not seen, stores and registers it. It decides nothing until a policy names it."

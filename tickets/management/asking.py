@@ -1,0 +1,19 @@
+"""Commands that ask the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from scoring.types import Unavailable
+
+
+class AskingCommand(BaseCommand):
+    """A model that is away ends it with one line that says why."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except Unavailable as error:
+            raise CommandError(f"The model cannot be asked: {error} Nothing was stored; try again later.") from error
