@@ -55,7 +55,7 @@ HELD_OUT = (
 )
 OF_SUITES = ("farming", "fitness", "lab", "legal", "library", "media", "vet")
 """Written tickets of trades that scoring/suites asks about: neither learned from nor measured with."""
-SETTINGS = Settings(epochs=3)
+SETTINGS = Settings(epochs=2)
 WORDS_SHARE = 0.5
 """How much of what weighted words say is added to what the encoder says."""
 
