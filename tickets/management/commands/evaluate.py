@@ -38,7 +38,8 @@ class _Found:
 class Command(AskingCommand):
     help = (
         "How good the active policy is, with 95 % intervals, next to the keyword rules on the same texts: on labelled "
-        "tickets, or on the suites (style, orders to the classifier, false alarms, calm emergencies, paraphrases)."
+        "tickets, or on the suites (the obvious, style, orders to the classifier, false alarms, calm emergencies, "
+        "paraphrases)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
