@@ -41,7 +41,8 @@ class TestTexts:
     def test_every_text_has_an_id_of_its_own_and_says_something_of_its_own(self) -> None:
         assert len({one.id for one in texts()}) == len(texts())
         assert len({one.text for one in texts()}) == len(texts())
-        assert all(one.text.strip() == normalise(one.text) for one in texts())
+        # An empty body ends in the blank line that would be before it.
+        assert all(one.text.removesuffix("\n\n") == normalise(one.text) for one in texts())
 
     def test_every_suite_has_texts_in_five_languages(self) -> None:
         for suite in files.SUITES:
