@@ -53,6 +53,16 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def is_taken(port: int) -> bool:
+    """Still, after a moment: a process that was killed gives its memory back, and only then its port."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while _answers(port):
+        if time.monotonic() > until:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

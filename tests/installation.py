@@ -218,6 +218,8 @@ def _installed(installation: Installation) -> Iterator[Installation]:
         yield installation
     finally:
         installation.stop()
+        for log in installation.folder.glob("*.log"):
+            print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}")  # pytest shows it where the test failed
 
 
 def _environment(folder: Path) -> dict[str, str]:

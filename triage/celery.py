@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from pathlib import Path
@@ -15,30 +14,24 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
 from django.conf import settings
 
 
-def _transport_options() -> dict[str, object]:
+def _broker() -> dict[str, object]:
     if settings.BROKER_URL.startswith("filesystem"):
         folder = Path(settings.VAR_DIR) / "broker"
-        for name in ("messages", "control"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        _drop_half_written(folder / "control")
-        messages = str(folder / "messages")
+        messages, control = str(folder / "messages"), str(folder / "control")
+        for name in (messages, control):
+            Path(name).mkdir(parents=True, exist_ok=True)
         return {
-            "data_folder_in": messages,
-            "data_folder_out": messages,
-            "control_folder": str(folder / "control"),
-            "polling_interval": 0.1,
+            "broker_transport": "triage.file_broker:Transport",
+            "broker_transport_options": {
+                "data_folder_in": messages,
+                "data_folder_out": messages,
+                "control_folder": control,
+                "polling_interval": 0.1,
+            },
         }
     # A wake that cannot be sent at once is dropped: sweep sends the next one.
-    return {"socket_connect_timeout": 1, "socket_timeout": 5, "retry_on_timeout": False, "max_retries": 1}
-
-
-def _drop_half_written(folder: Path) -> None:
-    """A process that ended while it wrote here left a file that no worker can start with; it is written anew."""
-    for file in folder.glob("*.exchange"):
-        try:
-            json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            file.unlink(missing_ok=True)
+    options = {"socket_connect_timeout": 1, "socket_timeout": 5, "retry_on_timeout": False, "max_retries": 1}
+    return {"broker_transport_options": options}
 
 
 # It warns of pickled messages to a worker that runs as root, as in many containers; here messages are JSON alone.
@@ -47,7 +40,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 app = Celery("triage")
 app.conf.update(
     broker_url=settings.BROKER_URL,
-    broker_transport_options=_transport_options(),
+    **_broker(),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     accept_content=["json"],

@@ -28,6 +28,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     yield copy
     for pid in pids_of(copy):
         os.kill(pid, signal.SIGKILL)
+    print((copy / "run.log").read_text(errors="replace")[-6000:])  # pytest shows it where the test failed
 
 
 def pids_of(checkout: Path) -> list[int]:
