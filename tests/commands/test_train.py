@@ -25,6 +25,7 @@ from tickets.models import (
     Decision,
     Entry,
     Kind,
+    Label,
     Policy,
     Process,
     Queue,
@@ -95,6 +96,8 @@ def test_from_labels_to_a_decision_by_the_new_model_and_its_replay(
     assert made["learned_from"]["labels"] + made["held_out"]["labels"] == LABELS
     assert made["learned_from"]["last"] <= made["held_out"]["first"]
     assert ActivePolicy.current().number == 1
+    registered = RegisteredModel.objects.get(name=made["id"])
+    assert [label.at <= registered.learned_until for label in Label.objects.order_by("at")].count(False) == 22
 
     ticket = submitted("The robot stands still.")
     settings.SCORER = "scoring.learned.Learned"
@@ -114,6 +117,13 @@ def test_from_labels_to_a_decision_by_the_new_model_and_its_replay(
     assert (decision.model_name, decision.policy_number, decision.queue) == (made["id"], 2, Queue.URGENT)
     assert "1 same" in output_of("replay", str(decision.entry_id))
     assert verify().fault is None
+
+    judged = json.loads(output_of("evaluate", "labels", "--json"))
+    assert (judged["tickets"], judged["left_out"]) == (made["held_out"]["labels"], made["learned_from"]["labels"])
+    assert "88 labelled tickets are left out" in output_of("evaluate", "labels")
+    Label.objects.filter(at__gt=registered.learned_until).delete()
+    with pytest.raises(CommandError, match=r"that learned-.* has not learned from"):
+        call_command("evaluate", "labels")
 
 
 def test_a_file_becomes_a_model_that_nothing_uses_yet(tmp_path: Path) -> None:

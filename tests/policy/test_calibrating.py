@@ -14,7 +14,7 @@ from scoring.calibration import UNCALIBRATED
 from tests.factories import CALM, URGENT, acting, person, scored, submitted
 from tickets import pipeline
 from tickets.flow.score import scorer
-from tickets.models import ActivePolicy, Calibration, Entry, Kind, Queue, RegisteredModel
+from tickets.models import ActivePolicy, Calibration, Entry, Kind, Label, Queue, RegisteredModel
 from tickets.policy.calibrating import CannotCalibrate, Labelled, Method, data_digest, labelled_by_people
 from tickets.policy.versions import CalibrationOfAnotherModel, is_carried, like
 
@@ -56,6 +56,14 @@ class TestLabels:
         pipeline.override(confirmed.pk, Queue.STANDARD, program, "by its rules")
         pipeline.confirm(scored(URGENT).pk, program)
         assert [one.urgent for one in labelled_by_people(active_model())] == [True]
+
+    def test_labels_that_the_model_learned_from_say_nothing_about_it(self) -> None:
+        agent, learned = acting(person("agent")), scored(URGENT)
+        pipeline.confirm(learned.pk, agent)
+        model = active_model()
+        model.learned_until = Label.objects.get().at
+        pipeline.confirm(scored(CALM).pk, agent)
+        assert [one.urgent for one in labelled_by_people(model)] == [False]
 
     def test_a_label_of_an_older_text_says_nothing_about_the_newer_one(self) -> None:
         ticket = scored(CALM)

@@ -35,7 +35,8 @@ def keep_labels(source: str = "labels") -> Evaluation:
     if not Label.objects.exists():
         label_one()
     policy = ActivePolicy.current()
-    return pipeline.record_evaluation(measured(source, judge(labelled_by_people(), policy, scorer()), policy), BY)
+    outcomes = judge(labelled_by_people(policy.model), policy, scorer())
+    return pipeline.record_evaluation(measured(source, outcomes, policy), BY)
 
 
 @cache

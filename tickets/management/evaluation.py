@@ -56,6 +56,8 @@ def _labelled_table(found: dict[str, Any]) -> list[str]:
         *(f"{row['name']:<24}{row['value']} ({row['interval']})" for row in labelled_in_words(found)),
         f"{'Brier score':<24}{found['brier']:.3f}; log loss {found['log_loss']:.3f}",
     ]
+    if found.get("left_out"):
+        lines.insert(1, f"{found['left_out']:,} labelled tickets are left out: the model may have learned from them")
     for name, groups in found["groups"].items():
         largest = sorted(groups, key=lambda value: -groups[value]["tickets"])[:_GROUPS_SHOWN]
         lines += [

@@ -14,11 +14,15 @@ MILLION = 1_000_000
 
 
 class RegisteredModel(models.Model):
-    """A scorer's identity that policies may name. digest: SHA-256 of its weights."""
+    """A scorer's identity that policies may name. digest: SHA-256 of its weights.
+
+    learned_until: the time of the last label here that it learned from; None where it learned from none of them.
+    """
 
     name = models.CharField(max_length=200)
     digest = models.CharField(max_length=64)
     registered_at = models.DateTimeField(auto_now_add=True)
+    learned_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "digest"], name="one_row_per_model")]

@@ -17,7 +17,7 @@ from tickets.flow.origin import calibration_content
 from tickets.flow.record import Draft
 from tickets.models import Calibration, Decision, Kind, Queue, RegisteredModel
 from tickets.models.entry import AUTOMATIC, bodies
-from tickets.policy.labels import by_people
+from tickets.policy.labels import unknown_to
 
 FEWEST = {"platt": 20, "isotonic": 200}
 """Labels. A free-form map fitted on fewer follows their chance (Niculescu-Mizil and Caruana 2005)."""
@@ -43,8 +43,10 @@ class Labelled:
 
 
 def labelled_by_people(model: RegisteredModel) -> list[Labelled]:
-    """One for each ticket with a label that holds: the latest, and this model's margin for the text it is about."""
-    labels = {label.ticket_id: label for label in by_people()}
+    """One for each ticket with a label that holds and that the model has not learned from: the latest, and this model's
+    margin for the text it is about.
+    """
+    labels = {label.ticket_id: label for label in unknown_to(model)}
     decisions = Decision.objects.filter(ticket_id__in=labels, kind__in=AUTOMATIC, model_name=model.name)
     of_label = {
         decision.ticket_id: decision.seq

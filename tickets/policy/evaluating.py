@@ -13,9 +13,9 @@ from scoring.measures import BINS, Z_88, auc_interval, brier, ece_interval, kapp
 from scoring.types import Request, Scorer
 from tickets.flow.decide import MILLION, decide
 from tickets.flow.origin import fallback_values, values_of
-from tickets.models import Label, Policy, Queue
-from tickets.policy.labels import by_people, last_said
-from tickets.policy.measured import Measured
+from tickets.models import Label, Policy, Queue, RegisteredModel
+from tickets.policy.labels import by_people, last_said, learned_by, unknown_to
+from tickets.policy.measured import LABELS, Measured
 
 STRATA = {"technical": 0.7, "open": 0.2, "controversial": 0.1}
 """The shares of a stratified sample, by the member `stratum` of a line."""
@@ -59,9 +59,10 @@ class Outcome:
         return self.rules_said == self.case.urgent
 
 
-def labelled_by_people() -> list[Case]:
-    """What people said last of each ticket, with the text they said it about."""
-    return [Case(text.text, label.queue == Queue.URGENT, _about(label), text.digest) for label, text in last_said()]
+def labelled_by_people(model: RegisteredModel) -> list[Case]:
+    """What people said last of each ticket that the model has not learned from, with the text they said it about."""
+    said = last_said(unknown_to(model))
+    return [Case(text.text, label.queue == Queue.URGENT, _about(label), text.digest) for label, text in said]
 
 
 def sample(cases: Sequence[Case], number: int, seed: int) -> list[Case]:
@@ -136,9 +137,14 @@ def data_digest(cases: Iterable[Case]) -> str:
 
 
 def measured(source: str, outcomes: Sequence[Outcome], policy: Policy) -> Measured:
-    """What `report` says of a source, with how far people agree, ready to be kept."""
+    """What `report` says of a source, with how far people agree, ready to be kept.
+
+    left_out, of labels: how many tickets the model may have learned from.
+    """
     digest = data_digest(one.case for one in outcomes)
     found = report(outcomes, policy) | {"data_digest": digest, "people": agreement()}
+    if source == LABELS:
+        found["left_out"] = learned_by(policy.model).values("ticket").distinct().count()
     return Measured(source, digest, policy, found, {name: found[name] for name in _MAIN})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from tickets.models import Input, Label
+from tickets.models import Input, Label, RegisteredModel
 
 
 def by_people() -> QuerySet[Label]:
@@ -12,9 +12,19 @@ def by_people() -> QuerySet[Label]:
     return Label.objects.filter(revoked_at=None).exclude(user=None).order_by("seq")
 
 
-def last_said() -> list[tuple[Label, Input]]:
+def unknown_to(model: RegisteredModel) -> QuerySet[Label]:
+    """Those that it has not learned from, which alone can say how good it is."""
+    return by_people().filter(at__gt=model.learned_until) if model.learned_until else by_people()
+
+
+def learned_by(model: RegisteredModel) -> QuerySet[Label]:
+    """Those that it may have learned from."""
+    return by_people().filter(at__lte=model.learned_until) if model.learned_until else Label.objects.none()
+
+
+def last_said(said: QuerySet[Label]) -> list[tuple[Label, Input]]:
     """The last label of each ticket, and its text; without those whose text is no longer stored."""
-    labels = {label.ticket_id: label for label in by_people().select_related("ticket__requester")}
+    labels = {label.ticket_id: label for label in said.select_related("ticket__requester")}
     texts = {(row.ticket_id, row.version): row for row in Input.objects.filter(ticket__in=labels)}
     return [
         (label, text)

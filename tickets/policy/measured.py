@@ -10,7 +10,8 @@ from tickets.flow.canonical import encode, without_floats
 from tickets.flow.record import Draft
 from tickets.models import Kind, Policy
 
-_WORDS = ("suites", "labels")
+LABELS = "labels"
+_WORDS = ("suites", LABELS)
 OF_A_FILE = "file"
 
 

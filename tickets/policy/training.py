@@ -17,7 +17,7 @@ from tickets.flow.record import Draft
 from tickets.models import Calibration, Kind, Queue, RegisteredModel
 from tickets.models.clock import microseconds
 from tickets.policy.calibrating import Labelled, Method, calibrate
-from tickets.policy.labels import last_said
+from tickets.policy.labels import by_people, last_said
 
 if TYPE_CHECKING:
     from scoring.compact import Compact
@@ -55,7 +55,7 @@ class Trained:
 
 def labelled_by_people() -> list[Example]:
     """What people said last of each ticket, when, and the text they said it about."""
-    return [Example(text.text, label.queue == Queue.URGENT, label.at) for label, text in last_said()]
+    return [Example(text.text, label.queue == Queue.URGENT, label.at) for label, text in last_said(by_people())]
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:

@@ -17,13 +17,12 @@ from tickets.flow.score import scorer
 from tickets.intake.labelled import BadLabel, labelled_tickets
 from tickets.management import evaluation
 from tickets.management.asking import AskingCommand
-from tickets.models import ActivePolicy, Policy
+from tickets.models import ActivePolicy, Policy, RegisteredModel
 from tickets.policy.evaluating import GROUPS, Case, Outcome, judge, labelled_by_people, measured, sample
-from tickets.policy.measured import Measured
+from tickets.policy.measured import LABELS, Measured
 from tickets.policy.suites import SOURCE, measure_suites
 from tickets.policy.versions import is_carried
 
-LABELS = "labels"
 _LONGEST_NAME = 100
 
 
@@ -46,7 +45,8 @@ class Command(AskingCommand):
         parser.add_argument(
             "source",
             help="JSON lines with subject, body, urgent (true or false) and, where known, language, region, channel "
-            "and stratum; or the word labels: what people confirmed and overrode here; or the word suites",
+            "and stratum; or the word labels: what people confirmed and overrode here, but for "
+            "what the model has learned from; or the word suites",
         )
         parser.add_argument(
             "--sample", type=int, metavar="N", help="N tickets: 70 %% technical, 20 %% open, 10 %% controversial"
@@ -78,10 +78,10 @@ class Command(AskingCommand):
             if number:
                 raise CommandError("--sample: the suites are judged whole.")
             return _Found(measure_suites(policy, model, self._show))
-        cases = labelled_by_people() if source == LABELS else _from_file(Path(source))
+        cases = labelled_by_people(policy.model) if source == LABELS else _from_file(Path(source))
         cases = sample(cases, number, options["seed"]) if number else cases
         if not cases:
-            raise CommandError("There is no labelled ticket: confirm or override decisions, or give a file.")
+            raise CommandError(_none(policy.model))
         outcomes = judge(cases, policy, model, self._show)
         return _Found(measured(_name(source), outcomes, policy), outcomes)
 
@@ -97,6 +97,11 @@ class Command(AskingCommand):
     def _show(self, count: int) -> None:
         if self.stderr.isatty():
             self.stderr.write(f"\r{count:,} scored", style_func=str, ending="")
+
+
+def _none(model: RegisteredModel) -> str:
+    what = f"There is no labelled ticket{f' that {model} has not learned from' if model.learned_until else ''}: "
+    return what + "confirm or override decisions, or give a file."
 
 
 def _from_file(file: Path) -> list[Case]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tickets.intake.labelled import BadLabel, Columns, LabelledTicket, labelled_
 from tickets.management.asking import AskingCommand
 from tickets.models import ActivePolicy, Calibration
 from tickets.policy import held_out, training
+from tickets.policy.measured import LABELS
 from tickets.policy.training import CannotTrain, Example, Trained
 from tickets.policy.versions import is_carried
 
@@ -59,7 +61,7 @@ class Command(AskingCommand):
         card = training.card(trained, compact.model, later, figures)
         folder = _stored(trained, card)
         _, calibration, is_new = pipeline.register_trained(
-            trained.model, card, trained.calibration, pipeline.Actor("command")
+            trained.model, card, trained.calibration, _learned_until(options, earlier), pipeline.Actor("command")
         )
         self.stdout.write(
             json.dumps(_named(trained) | card | {"folder": str(folder), "calibration": calibration.version})
@@ -84,10 +86,15 @@ def _share(written: str) -> float:
 
 
 def _examples(options: dict[str, Any]) -> list[Example]:
-    if options["source"] == "labels":
+    if options["source"] == LABELS:
         return training.labelled_by_people()
     name = options["time"]
     return [Example(one.text, one.urgent, time_of(one, name) if name else None) for one in _tickets(options)]
+
+
+def _learned_until(options: dict[str, Any], earlier: Sequence[Example]) -> datetime | None:
+    """Times of a file say nothing about labels here."""
+    return max((one.at for one in earlier if one.at), default=None) if options["source"] == LABELS else None
 
 
 def _tickets(options: dict[str, Any]) -> Iterator[LabelledTicket]:
