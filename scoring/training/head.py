@@ -85,13 +85,9 @@ def learn(read: Read, urgent: Sequence[bool], seed: int, progress: Progress) -> 
     folds = fifths(zip(map(_same, read.grams), map(bytes, read.states), strict=True), labels, seed)
     keys, idf, words = _words(read.grams)
     alone = _Part.fitted("words", words, labels, folds, progress)
-    mean, scale = read.states.mean(0), np.sqrt(read.states.shape[1]) * (read.states.std(0) + 1e-6) / _STATES_SCALE
-    dense = Dense(np.column_stack([_BASE_SCALE * read.base, (read.states - mean) / scale]))
-    whole = _Part.fitted("all", Beside(dense, words), labels, folds, progress, read.base)
-    of_base, of_states, of_words = np.split(whole.line.weights, [1, dense.shape[1]])
-    base, states = 1.0 + _BASE_SCALE * float(of_base[0]), of_states / scale
-    head = _head(whole.line.bias - mean @ states, base, states, keys, idf, of_words)
-    words_alone = _head(alone.line.bias, 0.0, 0.0 * states, keys, idf, alone.line.weights)
+    scaled = _Scaled.of(read)
+    whole = _Part.fitted("all", Beside(scaled.dense, words), labels, folds, progress, read.base)
+    bias, base, states, of_words = scaled.back(whole.line)
     parts = {"base": base * read.base, "states": read.states @ states, "words": words.times(of_words)}
     about = {
         "strengths": {part.name: part.strength for part in (whole, alone)},
@@ -99,8 +95,31 @@ def learn(read: Read, urgent: Sequence[bool], seed: int, progress: Progress) -> 
         "base_weight": round(base, 4),
         "grams": len(keys),
     }
+    head = _head(bias, base, states, keys, idf, of_words)
+    words_alone = _head(alone.line.bias, 0.0, 0.0 * states, keys, idf, alone.line.weights)
     margins = read.base + whole.margins
     return Fitted(head, margins.tolist(), about), Fitted(words_alone, alone.margins.tolist(), {})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scaled:
+    """The base model's margin and its states, standardised, as a regression reads them."""
+
+    mean: Array
+    scale: Array
+    dense: Dense
+
+    @classmethod
+    def of(cls, read: Read) -> _Scaled:
+        mean = read.states.mean(0)
+        scale = np.sqrt(read.states.shape[1]) * (read.states.std(0) + 1e-6) / _STATES_SCALE
+        return cls(mean, scale, Dense(np.column_stack([_BASE_SCALE * read.base, (read.states - mean) / scale])))
+
+    def back(self, line: Line) -> tuple[float, float, Array, Array]:
+        """bias, weight of the base margin, and weights of states and words, for what is not scaled."""
+        of_base, of_states, of_words = np.split(line.weights, [1, self.dense.shape[1]])
+        states = of_states / self.scale
+        return line.bias - float(self.mean @ states), 1.0 + _BASE_SCALE * float(of_base[0]), states, of_words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
