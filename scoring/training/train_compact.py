@@ -40,12 +40,15 @@ from scoring.training.learning import Settings, fit, margins
 LAYERS = 6
 VOCABULARY = 40_000
 HELD_OUT = (
+    "bookshops",
+    "campsites",
     "cinemas",
     "coworking",
     "events",
     "food",
     "hotels",
     "insurance",
+    "musicschools",
     "petshops",
     "pharmacy",
     "recycling",
