@@ -29,10 +29,10 @@ class Channel(filesystem.Channel):
         _write(Path(self.data_folder_out) / f"{time.time_ns()}_{uuid.uuid4().hex}.{queue}.msg", payload)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        """The oldest message. Whoever takes its file away has it; what a broken disk left is dropped."""
+        """The oldest message. Whoever takes its file away has it; what nobody can read is dropped."""
         for file in sorted(Path(self.data_folder_in).glob("*.msg")):
             if file.name.partition(".")[2] == f"{queue}.msg":
-                with suppress(FileNotFoundError, ValueError):
+                with suppress(OSError, ValueError):
                     content = file.read_bytes()
                     file.unlink()
                     return loads(content)
