@@ -142,7 +142,7 @@ def _off_torch(made: Outcome, run: Run, encoded: Sequence[float]) -> dict[str, f
     """How far the graph's margins lie from those of the weights before they were rounded, in logits."""
     exact = margins(made.encoder, run.tokenizer, [example.text for example in made.unseen])
     off = [abs(one - other) for one, other in zip(exact, encoded, strict=True)]
-    return {"mean": round(sum(off) / len(off), 4), "largest": round(max(off), 4)}
+    return {"mean": round(sum(off) / len(off), 4), "largest": round(max(off), 4), "tickets": len(off)}
 
 
 def _write(file: Path, content: dict[str, Any], indent: int | None = 2) -> None:
