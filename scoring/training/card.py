@@ -21,8 +21,8 @@ text, so that a share is not what removing the word would change. Weights are st
 and what a linear map reads is rounded to 7 bits with one scale a token, so that a score depends on its text alone. The
 encoder's margins lie {off_mean:.3f} logits from those of the unrounded weights in the mean, and {off_largest:.3f} at
 most, on {off_tickets:,} tickets of the figures below. To its margin {words_share:g} of that of a logistic regression
-over words and pairs of neighbouring words is added, each word's part at the word. Texts longer than {head} + {tail} tokens
-keep their head and tail. Weights: {licence}.
+over words and pairs of neighbouring words is added, each word's part at the word. Texts longer than {head} + {tail}
+tokens keep their head and tail. Weights: {licence}.
 
 Files: `model.onnx`, `words.npz` (weights by the words' CRC-32), `tokenizer.json`, `model.json` (identity, digest,
 figures), `calibration.json` (margin to probability).
