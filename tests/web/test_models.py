@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -64,6 +65,16 @@ def test_ops_and_auditors_see_each_model_with_who_names_it_and_its_latest_figure
     assert f"{number}</a> (active)" in page or f"{number} (active)" in page
     for told in ("ours-1", "calm emergencies found urgent", "accuracy", f"/{labels.seq}/", f"/{suites.seq}/"):
         assert told in page
+
+
+def test_of_a_model_that_was_trained_here_it_says_until_when() -> None:
+    model = active_model()
+    path = f"/ops/models/{model.pk}/"
+    assert "labels given here until" not in shown(path)
+    RegisteredModel.objects.filter(pk=model.pk).update(learned_until=datetime(2026, 11, 3, 9, 30, tzinfo=UTC))
+    page = shown(path)
+    assert "labels given here until" in page
+    assert 'datetime="2026-11-03T09:30:00+00:00"' in page
 
 
 def test_an_agent_sees_none_of_it() -> None:
