@@ -46,12 +46,12 @@ class Channel(filesystem.Channel):
             return []
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:
-        binding = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        binding = _binding(routing_key, pattern, queue)
         self._change(exchange, lambda table: table if binding in table else [binding, *table])
 
     def _delete(self, queue: str, exchange: str, routing_key: str, pattern: str, *args: Any, **kwargs: Any) -> None:
         virtual.Channel._delete(self, queue, exchange, routing_key, pattern, *args, **kwargs)  # noqa: SLF001
-        binding = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        binding = _binding(routing_key, pattern, queue)
         self._change(exchange, lambda table: [other for other in table if other != binding])
 
     def _change(self, exchange: str, change: Callable[[Table], Table]) -> None:
@@ -70,6 +70,10 @@ class Channel(filesystem.Channel):
 
 class Transport(filesystem.Transport):
     Channel = Channel
+
+
+def _binding(routing_key: str, pattern: str | None, queue: str) -> filesystem.exchange_queue_t:
+    return filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
 
 
 def _write(file: Path, content: Any) -> None:
