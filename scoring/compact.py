@@ -52,8 +52,13 @@ class Compact:
 
     @classmethod
     def identity(cls) -> Model:
-        card = json.loads((WEIGHTS / "model.json").read_text(encoding="utf-8"))
+        card = cls.card()
         return Model(id=card["id"], digest=card["digest"])
+
+    @classmethod
+    def card(cls) -> dict[str, Any]:
+        """What the weights are, what they learned from and how good they were on trades that they had not seen."""
+        return cast("dict[str, Any]", json.loads((WEIGHTS / "model.json").read_text(encoding="utf-8")))
 
     @classmethod
     def calibration(cls) -> Calibration:

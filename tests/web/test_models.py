@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from scoring.compact import Compact
 from scoring.suites.figures import Judged, figures
 from scoring.suites.texts import digest, texts
+from scoring.types import Model
 from tests.factories import URGENT, acting, decide_by, person, scored
 from tests.web.test_pages import logged_in, queries
 from tickets import pipeline
 from tickets.flow.score import scorer
-from tickets.models import ActivePolicy, Calibration, Evaluation, Label, RegisteredModel
+from tickets.models import ActivePolicy, Calibration, Entry, Evaluation, Label, RegisteredModel
 from tickets.policy.evaluating import judge, labelled_by_people, measured
+from tickets.policy.held_out import JUDGED
 from tickets.policy.measured import Measured
 from tickets.web.models import PAGE
 
@@ -75,6 +78,36 @@ def test_of_a_model_that_was_trained_here_it_says_until_when() -> None:
     page = shown(path)
     assert "labels given here until" in page
     assert 'datetime="2026-11-03T09:30:00+00:00"' in page
+
+
+def test_the_model_that_comes_with_the_product_shows_how_good_it_was_on_trades_it_did_not_know() -> None:
+    card = Compact.card()
+    page = shown(f"/ops/models/{active_model().pk}/")
+    share, low, high = (f"{100 * number:.1f}" for number in card["figures"]["accuracy"])
+    assert f"{share} % ({low} to {high})" in page
+    assert f"judged on {card['figures']['tickets']:,} others" in page
+
+
+def test_a_model_that_was_trained_here_shows_what_the_log_says_it_was_judged_by() -> None:
+    figures = {"accuracy": [0.91, 0.84, 0.95], "auc": [0.95, 0.91, 0.97], "ece": [0.02, 0.01, 0.05]}
+    part = {"labels": 480, "urgent": 120, "data_digest": "0" * 64}
+    card = {
+        "base": {"id": "compact-1", "digest": "1" * 64},
+        "learned_from": part,
+        "held_out": part | {"labels": 120},
+        "figures": dict.fromkeys(JUDGED, figures),
+    }
+    calibration = Calibration(version="ours-2", a_millionths=1_000_000, b_millionths=0)
+    row, _, _ = pipeline.register_trained(Model("learned-1", "2" * 64), card, calibration, None, BY)
+    page = shown(f"/ops/models/{row.pk}/")
+    for told in ("480 labelled tickets", "120 others", "91.0 % (84.0 to 95.0)", "0.950 (0.910 to 0.970)"):
+        assert told in page
+    assert f"/audit/decisions/{Entry.objects.get(subject=f'model:{row.pk}', kind='model_registered').seq}/" in page
+
+
+def test_of_a_model_that_was_made_elsewhere_nothing_is_made_up() -> None:
+    other = RegisteredModel.objects.create(name="elsewhere", digest="3" * 64)
+    assert "When it was made" not in shown(f"/ops/models/{other.pk}/")
 
 
 def test_an_agent_sees_none_of_it() -> None:

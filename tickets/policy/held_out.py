@@ -15,7 +15,7 @@ from tickets.policy.training import Example, Trained
 if TYPE_CHECKING:
     from scoring.compact import Compact
 
-LEARNED, PRESENT, WORDS, RULES = "learned", "present model", "words alone", "keyword rules"
+JUDGED = LEARNED, PRESENT, WORDS, RULES = "learned", "present model", "words alone", "keyword rules"
 _CHUNK = 64
 
 

@@ -20,6 +20,7 @@ from tickets.policy.suites import SOURCE
 from tickets.policy.telling import labelled_in_words
 from tickets.policy.versions import with_states
 from tickets.web.authentication import role_required
+from tickets.web.model_making import making_of
 from tickets.web.requests import PersonRequest
 
 _MODELS_SHOWN = 100
@@ -77,6 +78,7 @@ def model(request: PersonRequest, pk: int) -> HttpResponse:
     rows = list(_with_since(Evaluation.objects.filter(model=shown, seq__lt=before)).order_by("-seq")[: PAGE + 1])
     context = {
         "card": ModelCard(shown, _policies_of([shown]), _calibrations_of([shown])),
+        "making": making_of(shown),
         "kept": [Kept(row, row.since) for row in rows[:PAGE]],
         "is_first": before == _LARGEST,
         "following": rows[PAGE - 1].seq if len(rows) > PAGE else None,
