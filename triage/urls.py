@@ -13,3 +13,5 @@ urlpatterns = [
     path("readyz", watching.readyz),
     path("metrics", watching.metrics),
 ]
+
+handler500 = "tickets.web.failures.failed"

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.template.loader import render_to_string
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from tickets.web.authentication import may_demo
+from tickets.web.failures import refused
 
 _BULK = "/api/v1/tickets/bulk/"
 _DIGITS = 18
@@ -28,16 +28,10 @@ class BoundedBody:
         is_bulk = request.method == "POST" and request.path == _BULK
         limit = settings.BULK_MAX_BYTES if is_bulk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if not (length.isascii() and length.isdigit()):
-            return _refused(request, 400, "Content-Length is no number.")
+            return refused(request, 400, "Content-Length is no number.")
         if len(length) > _DIGITS or int(length) > limit:
-            return _refused(request, 413, f"The body is larger than {limit:,} bytes.")
+            return refused(request, 413, f"The body is larger than {limit:,} bytes.")
         return self.get_response(request)
-
-
-def _refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse({"detail": words}, status=status)
-    return HttpResponse(render_to_string(f"{status}.html"), status=status)
 
 
 class DemoStaysHere:
