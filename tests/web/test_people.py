@@ -1,4 +1,4 @@
-"""Logging in: which address a wrong password counts against."""
+"""People: which address a wrong password counts against, and what an account begins with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from tests.factories import person
+from tickets.models import User
 from tickets.web.authentication import client_address
 
 CONNECTED = "10.0.0.7"
@@ -47,3 +48,9 @@ def test_each_proxy_of_ours_adds_one_address_on_the_right(
     settings.PROXY_COUNT = proxies
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     assert client_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR=CONNECTED)) == address
+
+
+def test_a_new_account_begins_with_the_time_zone_of_the_site(settings: Any) -> None:
+    assert User().time_zone == "UTC"
+    settings.TIME_ZONE = "Asia/Tokyo"
+    assert User().time_zone == "Asia/Tokyo"

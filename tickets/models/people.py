@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -23,10 +24,14 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"{name!r} is no time zone; write one like Europe/Berlin.")
 
 
+def site_time_zone() -> str:
+    return str(settings.TIME_ZONE)
+
+
 class User(AbstractUser):
     """A person who logs in. Demo users work in demo mode on a loopback address alone."""
 
-    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    time_zone = models.CharField(max_length=64, default=site_time_zone, validators=[validate_time_zone])
     is_demo = models.BooleanField(default=False)
 
     def has_role(self, *roles: Role) -> bool:
