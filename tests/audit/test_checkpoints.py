@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -317,6 +318,18 @@ class TestFork:
         sign()
         assert f"fork 2026-11-24 after entry {restored - 3}" in output_of("verify_log")
         assert "rewritten or split" in fault(*elsewhere).what or "tail is gone" in fault(*elsewhere).what
+
+    def test_whoever_kept_what_was_lost_is_told_of_the_fork_beside_the_fault(
+        self, restored: int, settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        kept_before = shutil.copy(settings.CHECKPOINTS_FILE, tmp_path / "before.jsonl")
+        output_of("fork_log", "2026-11-24", "--reason", "disk failure")
+        fill(5)
+        sign()
+        with pytest.raises(CommandError, match="rewritten or split"):
+            call_command("verify_log", "--against", kept_before)
+        assert f"fork 2026-11-24 after entry {restored - 3}" in capsys.readouterr().out
+        assert "verified" in output_of("verify_log", "--against", kept_before, "--to", str(restored - 3))
 
     def test_the_log_says_what_was_lost(self, restored: int, settings: Any) -> None:
         (note,) = kept(settings)

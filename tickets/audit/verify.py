@@ -179,10 +179,10 @@ def _step(walk: _Walk, row: _Row, stored: Beside, signed: Iterable[notes.Checkpo
     _check_reason(body, stored.reasons.get(row.seq))
     if walk.tree:
         walk.tree.append(merkle.leaf(bytes.fromhex(row.hash)))
+    if row.kind == Kind.FORKED.value:  # told before what was signed in the lost log is held against this one
+        walk.forks.append(f"{body['name']} after entry {body['after']}")
     for checkpoint in signed:
         _compare(checkpoint, row.hash, walk)
-    if row.kind == Kind.FORKED.value:
-        walk.forks.append(f"{body['name']} after entry {body['after']}")
     walk.seq, walk.at, walk.hash = row.seq, row.at, row.hash
 
 

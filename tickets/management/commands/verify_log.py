@@ -103,13 +103,13 @@ class Command(BaseCommand):
             raise CommandError(f"--against: {error}", returncode=2) from error
         published = _published() if options["elasticsearch"] else []
         report = verify(options["first"], options["last"], show, [*kept, *published], options["key"])
+        for fork in report.forks:
+            self.stdout.write(f"The log was gone on with from a backup: fork {fork}.")
         if report.fault:
             raise CommandError(f"entry {report.fault.seq}: {report.fault.what}", returncode=1)
         self._tell_archived(report, options["archive"], kept, options["key"])
         if options["elasticsearch"]:
             self._compare(options["first"], options["last"], show)
-        for fork in report.forks:
-            self.stdout.write(f"The log was gone on with from a backup: fork {fork}.")
         if kept and not options["key"]:
             self.stdout.write("The keys are those the database knows; name yours with --key to trust nobody.")
         seconds = time.monotonic() - started
