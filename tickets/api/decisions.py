@@ -105,7 +105,7 @@ class ExportView(APIView):
         responses={(200, "application/x-ndjson"): OpenApiTypes.STR, 401: ErrorOut, 403: ErrorOut},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """The whole log as NDJSON, one entry a line: prev_hash, hash, and body, the text that was hashed."""
+        """The log that is here as NDJSON, one entry a line: prev_hash, hash, and body, the text that was hashed."""
         last = Entry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
         pipeline.note(Draft(Kind.EXPORTED, "log", actor(request).name, {"through": last}))
         response = StreamingHttpResponse(_lines(last), content_type="application/x-ndjson")
