@@ -108,7 +108,8 @@ def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
 def ece_interval(chances: Sequence[float], labels: Sequence[bool]) -> tuple[float, float, float]:
     """ECE and its 95 % interval by resampling (Efron 1979), the same for the same data. 0 to 1 without any.
 
-    ECE is never below 0, so a small sample shows more than there is.
+    ECE is never below 0, so a small sample shows more than there is, and a resample more again: where all of them do, the
+    figure itself is the lower end.
     """
     if not labels:
         return (0.0, 0.0, 1.0)
@@ -119,7 +120,8 @@ def ece_interval(chances: Sequence[float], labels: Sequence[bool]) -> tuple[floa
         drawn.append(ece([chances[place] for place in picked], [labels[place] for place in picked]))
     drawn.sort()
     tail = round(0.025 * _RESAMPLES)
-    return (round(ece(chances, labels), 4), round(drawn[tail - 1], 4), round(drawn[-tail], 4))
+    found = ece(chances, labels)
+    return (round(found, 4), round(min(found, drawn[tail - 1]), 4), round(max(found, drawn[-tail]), 4))
 
 
 def brier(chances: Sequence[float], labels: Sequence[bool]) -> float:

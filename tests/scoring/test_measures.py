@@ -7,7 +7,7 @@ import random
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.measures import auc, auc_interval, brier, ece, ece_interval, kappa, log_loss, paired_difference, wilson
@@ -94,6 +94,14 @@ def test_the_interval_of_the_calibration_error_is_the_same_each_time_and_narrows
     assert few[0] == pytest.approx(ece(chances, labels), abs=1e-4)
     assert many[2] - many[1] < few[2] - few[1]
     assert many[1] <= many[0] <= many[2]
+
+
+@given(rows)
+@settings(max_examples=20)
+def test_the_calibration_error_lies_within_its_interval(found: list[tuple[float, bool]]) -> None:
+    chances, labels = zip(*found, strict=True)
+    error, low, high = ece_interval(chances, labels)
+    assert 0 <= low <= error <= high <= 1
 
 
 def test_without_tickets_any_calibration_error_is_possible() -> None:
