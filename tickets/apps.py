@@ -1,5 +1,8 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
+
+from triage import any_case
 
 
 class TicketsConfig(AppConfig):
@@ -10,4 +13,5 @@ class TicketsConfig(AppConfig):
         from tickets import checks  # noqa: F401  (registers them)
         from tickets.first_rows import ensure_first_rows
 
+        connection_created.connect(any_case.teach, dispatch_uid="any case")
         post_migrate.connect(ensure_first_rows, sender=self, dispatch_uid="first rows")
