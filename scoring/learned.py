@@ -34,26 +34,36 @@ class Learned:
 
     @classmethod
     def identity(cls) -> Model:
-        card = _read(folder(), CARD)
+        """Raises LearnedRefused where the folder is damaged, or made for another compact model."""
+        here = folder()
+        card, base = _read(here, CARD), Compact.identity()
+        made_on = card.get("base")
+        if not isinstance(made_on, dict) or not isinstance(card.get("id"), str):
+            raise LearnedRefused(f"{here / CARD} is damaged. Copy the folder again, or train again.")
+        if made_on.get("digest") != base.digest:
+            raise LearnedRefused(f"{here} was trained on another {base.id}; run manage.py train again.")
+        if digest(base.digest, _bytes(here / HEAD)) != card.get("digest"):
+            raise LearnedRefused(f"{here} is damaged: its digest differs from {CARD}. Copy it again, or train again.")
         return Model(id=card["id"], digest=card["digest"])
 
     @classmethod
     def calibration(cls) -> Calibration:
         """Fitted by `train`, on tickets that the head for each fold had not seen."""
-        fitted = _read(folder(), CALIBRATION)
-        return shipped(fitted, cls.identity().digest)
+        here = folder()
+        fitted = _read(here, CALIBRATION)
+        try:
+            calibration = shipped(fitted, cls.identity().digest)
+            is_useful = calibration.a > 0
+        except (KeyError, TypeError):
+            is_useful = False
+        if not is_useful:
+            raise LearnedRefused(f"{here / CALIBRATION} is damaged. Copy the folder again, or train again.")
+        return calibration
 
     def __init__(self) -> None:
         """Raises LearnedRefused."""
-        here = folder()
-        card, written = _read(here, CARD), _bytes(here / HEAD)
-        base = Compact.identity()
-        if card["base"]["digest"] != base.digest:
-            raise LearnedRefused(f"{here} was trained on another {base.id}; run manage.py train again.")
-        if digest(base.digest, written) != card["digest"]:
-            raise LearnedRefused(f"{here} is damaged: its digest differs from {CARD}. Copy it again, or train again.")
         self.model = self.identity()
-        self._head = Head.from_bytes(written)
+        self._head = Head.from_bytes(_bytes(folder() / HEAD))
         self._compact = Compact()
 
     def score(self, requests: Sequence[Request]) -> list[Score]:
@@ -103,9 +113,12 @@ def write(parent: Path, head: Head, card: Mapping[str, Any], calibration: Mappin
 
 def _read(here: Path, name: str) -> dict[str, Any]:
     try:
-        return json.loads(_bytes(here / name))
+        found = json.loads(_bytes(here / name))
     except ValueError as error:
         raise LearnedRefused(f"{here / name} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise LearnedRefused(f"{here / name} is damaged. Copy the folder again, or train again.")
+    return found
 
 
 def _bytes(file: Path) -> bytes:

@@ -19,6 +19,7 @@ from scoring.compact import Compact, weights_digest
 from tests.api.client import row_counts
 from tests.commands.running import output_of
 from tests.factories import SOON, submitted
+from tests.scoring.test_learned import head_of, stored
 from tickets import pipeline
 from tickets.audit.verify import verify
 from tickets.flow.score import scorer
@@ -193,5 +194,26 @@ def test_a_learned_model_that_is_not_there_is_refused_in_a_sentence(
         override_settings(SCORER="scoring.learned.Learned"),
         pytest.raises(CommandError, match=r"LEARNED_MODEL|folder"),
     ):
+        output_of("use_scorer", "--reason", "Ours")
+    assert Policy.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("head.npz", b"broken"),
+        ("model.json", b"{}"),
+        ("model.json", b"[1]"),
+        ("calibration.json", b'{"version": "x", "a": -1.0, "b": 0.0}'),
+        ("calibration.json", b"{}"),
+    ],
+)
+def test_a_learned_model_that_is_damaged_is_not_named_by_any_policy(
+    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stored(tmp_path, head_of(Compact(), "smoke", {"smoke": 1.0}))
+    (folder / name).write_bytes(content)
+    monkeypatch.setenv("LEARNED_MODEL", str(folder))
+    with override_settings(SCORER="scoring.learned.Learned"), pytest.raises(CommandError, match="damaged"):
         output_of("use_scorer", "--reason", "Ours")
     assert Policy.objects.count() == 1

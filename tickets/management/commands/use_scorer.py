@@ -27,12 +27,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         reason = reasons.checked(options["reason"])
-        scorer = scorer_class()
         try:
+            scorer = scorer_class()
             identity, calibration = scorer.identity(), scorer.calibration()
             with transaction.atomic():
                 said = _use(identity, calibration, reason, is_draft=options["draft"])
-        except ValueError as error:
+        except (ImportError, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(said)
 
