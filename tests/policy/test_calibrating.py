@@ -16,6 +16,7 @@ from tickets import pipeline
 from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Calibration, Entry, Kind, Label, Queue, RegisteredModel
 from tickets.policy.calibrating import CannotCalibrate, Labelled, Method, data_digest, labelled_by_people
+from tickets.policy.labels import learned_by
 from tickets.policy.versions import CalibrationOfAnotherModel, is_carried, like
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +65,19 @@ class TestLabels:
         model.learned_until = Label.objects.get().at
         pipeline.confirm(scored(CALM).pk, agent)
         assert [one.urgent for one in labelled_by_people(model)] == [False]
+
+    def test_a_ticket_that_it_learned_from_stays_known_to_it_when_labelled_again_or_taken_back(self) -> None:
+        first, second = acting(person("agent")), acting(person("ops"))
+        again, taken_back = scored(URGENT), scored(CALM)
+        for ticket in (again, taken_back):
+            pipeline.confirm(ticket.pk, first)
+        model = active_model()
+        model.learned_until = Label.objects.latest("at").at
+        pipeline.confirm(again.pk, second)
+        pipeline.undo(taken_back.pk, first)
+        pipeline.confirm(taken_back.pk, second)
+        assert labelled_by_people(model) == []
+        assert {label.ticket_id for label in learned_by(model)} == {again.pk, taken_back.pk}
 
     def test_a_label_of_an_older_text_says_nothing_about_the_newer_one(self) -> None:
         ticket = scored(CALM)

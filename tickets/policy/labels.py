@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from tickets.models import Input, Label, RegisteredModel
@@ -13,13 +15,20 @@ def by_people() -> QuerySet[Label]:
 
 
 def unknown_to(model: RegisteredModel) -> QuerySet[Label]:
-    """Those that it has not learned from, which alone can say how good it is."""
-    return by_people().filter(at__gt=model.learned_until) if model.learned_until else by_people()
+    """Those of tickets that it has not learned from, which alone can say how good it is."""
+    return by_people().exclude(ticket__in=_learned_by(model))
 
 
 def learned_by(model: RegisteredModel) -> QuerySet[Label]:
-    """Those that it may have learned from."""
-    return by_people().filter(at__lte=model.learned_until) if model.learned_until else Label.objects.none()
+    """Those of tickets that it may have learned from, whoever labelled them again since."""
+    return by_people().filter(ticket__in=_learned_by(model))
+
+
+def _learned_by(model: RegisteredModel) -> QuerySet[Any]:
+    """Tickets. A label that was taken back since counts, too: when the model learned, it held."""
+    until = model.learned_until
+    known = Label.objects.exclude(user=None).filter(at__lte=until) if until else Label.objects.none()
+    return known.values("ticket")
 
 
 def last_said(said: QuerySet[Label]) -> list[tuple[Label, Input]]:
