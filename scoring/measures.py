@@ -108,8 +108,8 @@ def ece(chances: Sequence[float], labels: Sequence[bool]) -> float:
 def ece_interval(chances: Sequence[float], labels: Sequence[bool]) -> tuple[float, float, float]:
     """ECE and its 95 % interval by resampling (Efron 1979), the same for the same data. 0 to 1 without any.
 
-    ECE is never below 0, so a small sample shows more than there is, and a resample more again: where all of them do, the
-    figure itself is the lower end.
+    ECE is never below 0, so a small sample shows more than there is, and a resample more again: where all of them do,
+    the figure itself is the lower end.
     """
     if not labels:
         return (0.0, 0.0, 1.0)

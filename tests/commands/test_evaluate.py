@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scoring.suites.words import ATTRIBUTES, SHARES
 from tests.commands.running import output_of
 from tests.factories import CALM, URGENT, acting, decide_by, person, scored
 from tickets import pipeline
+from tickets.flow.score import scorer
 from tickets.models import Entry, Evaluation, Kind, Queue, Ticket, User
-from tickets.policy.evaluating import agreement
+from tickets.policy.evaluating import STRATA, agreement, apportioned
 from tickets.policy.telling import labelled_in_words
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +103,52 @@ def test_a_sample_has_the_strata_in_their_shares_and_is_the_same_for_a_seed(tmp_
     assert told(file, "--sample", "100") == found
     with pytest.raises(CommandError, match="stratum technical are wanted"):
         call_command("evaluate", file, "--sample", "1000")
+
+
+@given(st.integers(1, 10_000))
+def test_strata_make_up_the_whole_sample(number: int) -> None:
+    counts = apportioned(number)
+    assert sum(counts.values()) == number
+    assert all(abs(count - number * STRATA[name]) < 1 for name, count in counts.items())
+
+
+@pytest.mark.parametrize("number", ["0", "-5"])
+def test_a_sample_of_nothing_is_refused(tmp_path: Path, number: str) -> None:
+    with pytest.raises(CommandError, match="--sample: at least 1"):
+        call_command("evaluate", write(tmp_path, mixed(20)), "--sample", number)
+
+
+def test_a_report_never_replaces_the_tickets_it_is_about(tmp_path: Path) -> None:
+    file = write(tmp_path, mixed(20))
+    before = Path(file).read_bytes()
+    (tmp_path / "other name").symlink_to(file)
+    for report in (file, str(tmp_path / "other name")):
+        with pytest.raises(CommandError, match="would replace"):
+            call_command("evaluate", file, "--html", report)
+    assert Path(file).read_bytes() == before
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_scored(tmp_path: Path) -> None:
+    for report in (tmp_path, tmp_path / "no folder" / "report.html"):
+        with pytest.raises(CommandError, match="no file that could be written"):
+            call_command("evaluate", "suites", "--html", str(report))
+
+
+def test_a_group_stands_on_one_line_whatever_it_is_called(tmp_path: Path) -> None:
+    rows = [row | {"region": "north\naccuracy                100.0 %"} for row in mixed(20)]
+    shown = output_of("evaluate", write(tmp_path, rows))
+    assert [line for line in shown.splitlines() if line.startswith("accuracy")] == [
+        line for line in output_of("evaluate", write(tmp_path, mixed(20))).splitlines() if line.startswith("accuracy")
+    ]
+
+
+def test_a_scorer_that_cannot_be_made_is_said_in_a_line(tmp_path: Path, settings: Any) -> None:
+    for name in ("scoring.nowhere.Model", "scoring.learned.Learned"):
+        settings.SCORER = name
+        scorer.cache_clear()
+        with pytest.raises(CommandError, match=f"SCORER={name} cannot be used here"):
+            call_command("evaluate", write(tmp_path, mixed(20)))
+    scorer.cache_clear()
 
 
 def test_labels_are_what_people_said_and_two_of_them_are_compared() -> None:

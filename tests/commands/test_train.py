@@ -181,12 +181,17 @@ def test_csv_with_named_columns_is_read_and_doubtful_rows_are_left_out(
     [
         (["--text", "what"], "takes all three"),
         (["--text", "what", "--label", "level"], "takes all three"),
-        (["--text", "nothing", "--label", "level", "--urgent", "P1"], "line 1: 0 columns are named 'nothing'"),
+        (
+            ["--text", "nothing", "--label", "level", "--urgent", "P1"],
+            "line 1: no column 'nothing'; it names what, level",
+        ),
         (["--text", "what", "--label", "level", "--urgent", "never"], "10 of each queue"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--time", "what"], "line 2: what: .* is no time"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--test-share", "1"], "between 0 and 1"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--encoding", "none"], "cannot be read as none"),
         ([], "line 1: not JSON"),
+        (["--text", "what", "--label", "level", "--urgent", "P1", "--time", "when"], "no column 'when'"),
+        (["--text", "what", "--label", "level", "--urgent", "P1", "--seed", "-1"], "--seed: from 0"),
     ],
 )
 def test_what_cannot_be_learned_from_is_said_and_nothing_is_stored(
@@ -213,6 +218,46 @@ def test_a_bad_row_of_csv_is_named(tmp_path: Path, row: str, says: str) -> None:
     file.write_bytes(file.read_bytes() + row.encode("utf-8", "surrogateescape") + b"\n")
     with pytest.raises(CommandError, match=says):
         call_command("train", "--from", str(file), "--text", "what", "--label", "level", "--urgent", "P1")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "The file is empty"),
+        ("what,level\n".encode("utf-16"), "no column 'what'"),
+        (b'"what,level\n', "line 1: no CSV header"),
+        (b"what,level,what\n", "line 1: the column 'what' is named twice"),
+    ],
+)
+def test_a_first_line_that_names_no_columns_is_told_as_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "history.csv").write_bytes(content)
+    with pytest.raises(CommandError, match=says):
+        call_command(
+            "train", "--from", str(tmp_path / "history.csv"), "--text", "what", "--label", "level", "--urgent", "P1"
+        )
+
+
+def test_labels_that_contradict_each_other_make_no_model(tmp_path: Path) -> None:
+    """Each text is urgent once and standard once."""
+    file, before = tmp_path / "both.jsonl", row_counts()
+    texts = [f"Ticket {n}: {text}" for n, text in enumerate(history(60)[0])]
+    rows = [{"body": text, "urgent": urgent} for text in texts for urgent in (True, False)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(CommandError, match="no more than chance"):
+        call_command("train", "--from", str(file))
+    assert row_counts() == before
+    assert not (tmp_path / "models").exists()
+
+
+def test_what_is_for_files_is_not_taken_beside_labels() -> None:
+    with pytest.raises(CommandError, match="--text is for a file"):
+        call_command("train", "--from", "labels", "--text", "what")
+
+
+def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("")
+    with pytest.raises(CommandError, match=r"File exists|Not a directory"):
+        call_command("train", "--from", str(json_lines(tmp_path)))
 
 
 def test_rows_without_a_label_can_be_left_out(tmp_path: Path) -> None:

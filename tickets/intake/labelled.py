@@ -11,6 +11,7 @@ from pathlib import Path
 from scoring.text import compose
 from tickets.intake.cells import UNDECODABLE, Cells, read_cells
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
+from tickets.intake.rows import listed
 
 
 class BadLabel(ValueError):
@@ -32,16 +33,17 @@ class Columns:
     """How a CSV file says what a ticket is. text: the subject's column and those of the messages.
 
     urgent: the values of `label` that mean urgent; drop: those that say neither, whose rows are left out; each other
-    value means standard.
+    value means standard. time: the column that says when, or none.
     """
 
     text: tuple[str, ...]
     label: str
     urgent: frozenset[str]
     drop: frozenset[str] = frozenset()
+    time: str = ""
 
     def named(self) -> tuple[str, ...]:
-        return (*self.text, self.label)
+        return (*self.text, self.label, *filter(None, [self.time]))
 
 
 def labelled_tickets(file: Path) -> Iterator[LabelledTicket]:
@@ -55,10 +57,7 @@ def labelled_tickets(file: Path) -> Iterator[LabelledTicket]:
 def labelled_rows(file: Path, columns: Columns, encoding: str = "utf-8-sig") -> Iterator[LabelledTicket]:
     """Of a CSV file whose first line names its columns. Raises BadLabel, FileRefused, OSError."""
     rows = read_cells(file, encoding)
-    header = [name.strip() for name in next(rows, Cells(1, [])).cells]
-    for name in columns.named():
-        if header.count(name) != 1:
-            raise BadLabel(f"line 1: {header.count(name)} columns are named {name!r}, and one is needed.")
+    header = _header(next(rows, None), columns)
     for row in rows:
         if row.problem or any(row.cells):
             ticket = _row(row, header, columns)
@@ -79,6 +78,23 @@ def time_of(ticket: LabelledTicket, name: str) -> datetime:
     if at is None:
         raise BadLabel(f"line {ticket.line}: {name}: {str(written)[:40]!r} is no time as in 2026-11-25T14:32:00Z.")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _header(first: Cells | None, columns: Columns) -> list[str]:
+    if first is None:
+        raise BadLabel("The file is empty; its first line must name the columns.")
+    if first.problem:
+        raise BadLabel(f"line 1: no CSV header: {first.problem}.")
+    header = [name.strip() for name in first.cells]
+    for name in columns.named():
+        if header.count(name) > 1:
+            raise BadLabel(f"line 1: the column {name!r} is named twice.")
+        if name not in header:
+            raise BadLabel(
+                f"line 1: no column {name!r}; it names {listed(header)}. Cells are separated by commas; --encoding "
+                "names the encoding, such as utf-16 or cp1252."
+            )
+    return header
 
 
 def _row(row: Cells, header: list[str], columns: Columns) -> LabelledTicket:

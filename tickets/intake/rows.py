@@ -66,7 +66,7 @@ def _header(first: Cells | None, mapped: Mapped) -> list[str]:
     needed = [*mapped.columns.values(), *(mapped.column(name) for name in _NEEDED if name not in mapped.constants)]
     if missing := [name for name in dict.fromkeys(needed) if name not in header]:
         raise FileRefused(
-            f"The file has no column {', '.join(missing)}; its first line names {_listed(header)}. Cells are separated "
+            f"The file has no column {', '.join(missing)}; its first line names {listed(header)}. Cells are separated "
             "by commas. --map FIELD=COLUMN names another column, --set FIELD=VALUE one value for all rows, "
             "--encoding the encoding."
         )
@@ -75,7 +75,7 @@ def _header(first: Cells | None, mapped: Mapped) -> list[str]:
     return header
 
 
-def _listed(header: list[str]) -> str:
+def listed(header: list[str]) -> str:
     return ", ".join(printable(name) for name in header[:20]) or "nothing"
 
 

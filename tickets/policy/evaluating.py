@@ -68,12 +68,22 @@ def labelled_by_people(model: RegisteredModel) -> list[Case]:
 def sample(cases: Sequence[Case], number: int, seed: int) -> list[Case]:
     """So many, drawn by stratum as STRATA says. Raises ValueError where a stratum has too few."""
     chance, drawn = random.Random(seed), []
-    for name, share in STRATA.items():
-        members, wanted = [one for one in cases if one.about.get("stratum") == name], round(number * share)
+    for name, wanted in apportioned(number).items():
+        members = [one for one in cases if one.about.get("stratum") == name]
         if len(members) < wanted:
             raise ValueError(f"{wanted} tickets of stratum {name} are wanted, and {len(members)} are there.")
         drawn += chance.sample(members, wanted)
     return drawn
+
+
+def apportioned(number: int) -> dict[str, int]:
+    """How many of each stratum make `number` in all: whole parts first, then by the largest remainders (Hamilton)."""
+    exact = {name: number * share for name, share in STRATA.items()}
+    counts = {name: int(part) for name, part in exact.items()}
+    by_remainder = sorted(STRATA, key=lambda name: counts[name] - exact[name])
+    for name in by_remainder[: number - sum(counts.values())]:
+        counts[name] += 1
+    return counts
 
 
 def judge(

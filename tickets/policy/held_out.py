@@ -65,6 +65,6 @@ def _by_heads(
         texts = [one.text for one in examples[start : start + _CHUNK]]
         for text, look in zip(texts, compact.look(texts), strict=True):
             learned.append(trained.calibration.values.probability(trained.head.score(text, look).margin))
-            words.append(trained.words_calibration.values.probability(trained.words_alone.score(text, look).margin))
+            words.append(trained.words_calibration.probability(trained.words_alone.score(text, look).margin))
         progress("held-out tickets judged by the new model", len(learned), len(examples))
     return learned, words

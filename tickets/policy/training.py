@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from scoring.calibration import UNCALIBRATED, fit
+from scoring.calibration import Calibration as Values
 from scoring.types import Model
 from tickets.flow.canonical import without_floats
 from tickets.flow.record import Draft
 from tickets.models import Calibration, Kind, Queue, RegisteredModel
 from tickets.models.clock import microseconds
-from tickets.policy.calibrating import Labelled, Method, calibrate
+from tickets.policy.calibrating import Labelled, Method, calibrate, refuse_useless
 from tickets.policy.labels import by_people, last_said
 
 if TYPE_CHECKING:
@@ -43,13 +45,16 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """head, words_alone: as scoring.training.head.learn gives them, each with its calibration. about: for the card."""
+    """head, words_alone: as scoring.training.head.learn gives them, each with what makes its margins probabilities.
+
+    about: for the card.
+    """
 
     model: Model
     head: Head
     calibration: Calibration
     words_alone: Head
-    words_calibration: Calibration
+    words_calibration: Values
     about: dict[str, Any]
 
 
@@ -80,19 +85,19 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
 def train(
     compact: Compact, examples: Sequence[Example], seed: int, progress: Callable[[str, int, int], object]
 ) -> Trained:
-    """The same examples in the same order and the same seed give the same model."""
+    """The same examples in the same order and the same seed give the same model. Raises CannotTrain."""
     from scoring.learned import identity_of
     from scoring.training.head import learn, read
 
     labels = [one.urgent for one in examples]
     fitted, words = learn(read(compact, [one.text for one in examples], progress), labels, seed, progress)
-    model, of_words = identity_of(fitted.head), identity_of(words.head)
+    model = identity_of(fitted.head)
     return Trained(
         model,
         fitted.head,
         _calibrated(model, fitted.margins, labels),
         words.head,
-        _calibrated(of_words, words.margins, labels),
+        _of_words(words.margins, labels),
         {"learned_from": described(examples), "seed": seed, **fitted.about},
     )
 
@@ -142,6 +147,26 @@ def _refuse_too_few(earlier: Sequence[Example], later: Sequence[Example]) -> Non
 
 
 def _calibrated(model: Model, margins: Sequence[float], labels: Sequence[bool]) -> Calibration:
-    """Unsaved. On margins by heads that had not seen the text, else the head would be believed too much."""
+    """Unsaved. On margins by heads that had not seen the text, else the head would be believed too much.
+
+    Raises CannotTrain.
+    """
     found = [Labelled(margin, urgent) for margin, urgent in zip(margins, labels, strict=True)]
-    return calibrate(found, RegisteredModel(name=model.id, digest=model.digest), Method.PLATT)
+    try:
+        row = calibrate(found, RegisteredModel(name=model.id, digest=model.digest), Method.PLATT)
+        refuse_useless(row)
+    except ValueError as error:
+        raise CannotTrain(
+            "Nothing in these texts tells the urgent ones from the others: of texts it had not seen, the new model "
+            "said no more than chance would. Look at the labels first; it was not stored."
+        ) from error
+    return row
+
+
+def _of_words(margins: Sequence[float], labels: Sequence[bool]) -> Values:
+    """Where words alone tell nothing, their margins are left as they are: they only stand beside the model's."""
+    try:
+        slope, offset = fit(margins, labels)
+    except ValueError:
+        return UNCALIBRATED
+    return Values("words", slope, offset) if slope > 0 else UNCALIBRATED

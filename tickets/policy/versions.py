@@ -54,10 +54,19 @@ def create(values: dict[str, Any], user: User | None, reason: str) -> Policy:
     return policy
 
 
+class ActiveAlready(ValueError):
+    """The policy decides already, so activating it would say in the log what did not happen."""
+
+
 def activate(policy: Policy, user: User | None, reason: str) -> Policy:
-    """Makes `policy` the active one and returns the one it replaces. The active row must be locked."""
+    """Makes `policy` the active one and returns the one it replaces. The active row must be locked.
+
+    Raises ActiveAlready.
+    """
     row = ActivePolicy.objects.select_related("policy").get(pk=1)
     replaced = row.policy
+    if replaced == policy:
+        raise ActiveAlready(f"Policy {policy.number} is active already.")
     row.policy = policy
     row.save()
     PolicyEvent.objects.create(policy=replaced, state=PolicyState.RETIRED, user=user, reason=reason)

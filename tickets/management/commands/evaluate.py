@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,9 @@ from django.core.management.base import CommandError, CommandParser
 from scoring.text import normalise
 from scoring.types import Scorer
 from tickets import pipeline
-from tickets.flow.score import scorer
 from tickets.intake.labelled import BadLabel, labelled_tickets
 from tickets.management import evaluation
-from tickets.management.asking import AskingCommand
+from tickets.management.asking import AskingCommand, asked
 from tickets.models import ActivePolicy, Policy, RegisteredModel
 from tickets.policy.evaluating import GROUPS, Case, Outcome, judge, labelled_by_people, measured, sample
 from tickets.policy.measured import LABELS, Measured
@@ -49,7 +49,7 @@ class Command(AskingCommand):
             "what the model has learned from; or the word suites",
         )
         parser.add_argument(
-            "--sample", type=int, metavar="N", help="N tickets: 70 %% technical, 20 %% open, 10 %% controversial"
+            "--sample", type=_positive, metavar="N", help="N tickets: 70 %% technical, 20 %% open, 10 %% controversial"
         )
         parser.add_argument("--seed", type=int, default=0, help="of the sample")
         parser.add_argument("--json", action="store_true")
@@ -59,12 +59,13 @@ class Command(AskingCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        policy, model = ActivePolicy.current(), scorer()
+        policy, model = ActivePolicy.current(), asked()
         if not is_carried(policy, model.model):
             raise CommandError(
                 f"The active policy names {policy.model}; set SCORER to it, or run manage.py use_scorer."
             )
         try:
+            _check_report(options["html"], options["source"])
             found = self._found(policy, model, options)
             if options["html"]:
                 options["html"].write_text(evaluation.page(found.measured, found.outcomes), encoding="utf-8")
@@ -81,7 +82,7 @@ class Command(AskingCommand):
         cases = labelled_by_people(policy.model) if source == LABELS else _from_file(Path(source))
         cases = sample(cases, number, options["seed"]) if number else cases
         if not cases:
-            raise CommandError(_none(policy.model))
+            raise CommandError(_none(policy.model) if source == LABELS else f"{source} holds no labelled ticket.")
         outcomes = judge(cases, policy, model, self._show)
         return _Found(measured(_name(source), outcomes, policy), outcomes)
 
@@ -104,12 +105,33 @@ def _none(model: RegisteredModel) -> str:
     return what + "confirm or override decisions, or give a file."
 
 
+def _positive(written: str) -> int:
+    if (number := int(written)) < 1:
+        raise ArgumentTypeError("at least 1")
+    return number
+
+
+def _check_report(report: Path | None, source: str) -> None:
+    """Before anything is scored. Raises CommandError."""
+    if report is None:
+        return
+    if report.is_dir() or not report.parent.is_dir():
+        raise CommandError(f"--html: {report} is no file that could be written.")
+    if report.exists() and Path(source).exists() and report.samefile(source):
+        raise CommandError("--html: that is the file of labelled tickets, which the report would replace.")
+
+
+def _about(row: dict[str, object], name: str) -> str:
+    """On one line: a group's name stands in a table."""
+    return " ".join(normalise(str(row.get(name) or "")).split())[:_LONGEST_NAME]
+
+
 def _from_file(file: Path) -> list[Case]:
     return [
         Case(
             one.text,
             one.urgent,
-            {name: value for name in GROUPS if (value := normalise(str(one.row.get(name) or ""))[:_LONGEST_NAME])},
+            {name: value for name in GROUPS if (value := _about(one.row, name))},
         )
         for one in labelled_tickets(file)
     ]
@@ -119,5 +141,5 @@ def _name(source: str) -> str:
     """What a source is kept under: a file by its name, which must not pass for one of the words."""
     if source == LABELS:
         return source
-    name = normalise(Path(source).name)[:_LONGEST_NAME]
+    name = normalise(Path(source).name)[:_LONGEST_NAME] or "a file without a name"
     return f"./{name}" if name in {SOURCE, LABELS} else name

@@ -20,9 +20,8 @@ from tickets.audit.explain import MILLION
 from tickets.first_rows import FIRST_REVIEW_BAND, FIRST_THRESHOLD
 from tickets.flow.decide import PolicyValues, decide
 from tickets.flow.origin import values_of
-from tickets.flow.score import scorer
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
-from tickets.management.asking import AskingCommand
+from tickets.management.asking import AskingCommand, asked
 from tickets.models import ActivePolicy, Queue
 from tickets.policy.versions import is_carried
 
@@ -39,7 +38,7 @@ class Command(AskingCommand):
         for numbered in _chunks(_lines(options["file"])):
             parsed = [_parsed(number, line) for number, line in numbered]
             texts = [text for text in parsed if isinstance(text, str)]
-            scores = iter(scorer().score([Request(text, rubric) for text in texts]))
+            scores = iter(asked().score([Request(text, rubric) for text in texts]))
             for text in parsed:
                 answer = _answer(policy, text, next(scores)) if isinstance(text, str) else text
                 failed += "error" in answer
@@ -52,11 +51,11 @@ def _policy() -> tuple[PolicyValues, str]:
     """The active policy's values where it names this scorer's model, else those every installation begins with."""
     try:
         policy = ActivePolicy.current()
-        if is_carried(policy, scorer().model):
+        if is_carried(policy, asked().model):
             return values_of(policy), policy.rubric
     except (Error, ActivePolicy.DoesNotExist):
         pass
-    return PolicyValues(0, FIRST_THRESHOLD, FIRST_REVIEW_BAND, type(scorer()).calibration()), RUBRIC
+    return PolicyValues(0, FIRST_THRESHOLD, FIRST_REVIEW_BAND, type(asked()).calibration()), RUBRIC
 
 
 def _lines(name: str) -> Iterator[tuple[int, bytes]]:
@@ -115,5 +114,5 @@ def _answer(policy: PolicyValues, text: str, score: Score) -> dict[str, Any]:
         ],
         "tokens": score.tokens,
         "tokens_cut": score.tokens_cut,
-        "model": scorer().model.id,
+        "model": asked().model.id,
     }

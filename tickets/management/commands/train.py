@@ -12,16 +12,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from scoring.types import Scorer
 from tickets import pipeline
-from tickets.flow.score import scorer
 from tickets.intake.cells import FileRefused
 from tickets.intake.labelled import BadLabel, Columns, LabelledTicket, labelled_rows, labelled_tickets, time_of
-from tickets.management.asking import AskingCommand
-from tickets.models import ActivePolicy, Calibration
+from tickets.management.asking import AskingCommand, asked
+from tickets.models import ActivePolicy, Calibration, Policy
 from tickets.policy import held_out, training
 from tickets.policy.measured import LABELS
 from tickets.policy.training import CannotTrain, Example, Trained
 from tickets.policy.versions import is_carried
+
+_OF_FILES = ("text", "label", "urgent", "drop", "time")
 
 
 class Command(AskingCommand):
@@ -40,21 +42,29 @@ class Command(AskingCommand):
         add("--encoding", default="utf-8-sig", help="of CSV")
         add("--time", metavar="NAME", help="the column or member that says when; the latest are held out")
         add("--test-share", type=_share, default=0.2, metavar="SHARE", help="held out; 0.2 unless told")
-        add("--seed", type=int, default=0, help="of what is drawn: tickets held out, where no time is known, and folds")
+        add(
+            "--seed",
+            type=_seed,
+            default=0,
+            help="of what is drawn: tickets held out, where no time is known, and folds",
+        )
         add("--json", action="store_true", help="the new model's card as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        policy, present = ActivePolicy.current(), scorer()
+        policy, present = ActivePolicy.current(), asked()
         if not is_carried(policy, present.model):
             raise CommandError(
                 f"The active policy names {policy.model}; set SCORER to it, or run manage.py use_scorer."
             )
         try:
-            earlier, later = training.split(_examples(options), options["test_share"], options["seed"])
+            self._train(policy, present, options)
         except (BadLabel, CannotTrain, FileRefused, OSError) as error:
             raise CommandError(str(error)) from error
+
+    def _train(self, policy: Policy, present: Scorer, options: dict[str, Any]) -> None:
         from scoring.compact import Compact
 
+        earlier, later = training.split(_examples(options), options["test_share"], options["seed"])
         compact = present if isinstance(present, Compact) else Compact()
         trained = training.train(compact, earlier, options["seed"], self._show)
         figures = held_out.compared(trained, later, compact, policy, present, self._show)
@@ -78,6 +88,13 @@ def _values(written: str) -> tuple[str, ...]:
     return tuple(value.strip() for value in written.split(","))
 
 
+def _seed(written: str) -> int:
+    seed = int(written)
+    if not 0 <= seed < 2**32:
+        raise ArgumentTypeError("from 0 to 4,294,967,295")
+    return seed
+
+
 def _share(written: str) -> float:
     share = float(written)
     if not 0 < share < 1:
@@ -87,6 +104,8 @@ def _share(written: str) -> float:
 
 def _examples(options: dict[str, Any]) -> list[Example]:
     if options["source"] == LABELS:
+        if given := [name for name in _OF_FILES if options[name]]:
+            raise CommandError(f"--{given[0]} is for a file; people's labels have their own texts and times.")
         return training.labelled_by_people()
     name = options["time"]
     return [Example(one.text, one.urgent, time_of(one, name) if name else None) for one in _tickets(options)]
@@ -104,7 +123,7 @@ def _tickets(options: dict[str, Any]) -> Iterator[LabelledTicket]:
         return labelled_tickets(file)
     if not (text and label and options["urgent"]):
         raise CommandError("A CSV file takes all three: --text COLUMN,... --label COLUMN --urgent VALUE,...")
-    columns = Columns(text, label, frozenset(options["urgent"]), frozenset(options["drop"]))
+    columns = Columns(text, label, frozenset(options["urgent"]), frozenset(options["drop"]), options["time"] or "")
     return labelled_rows(file, columns, options["encoding"])
 
 
