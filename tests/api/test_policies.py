@@ -96,6 +96,13 @@ def test_a_threshold_is_kept_to_the_millionth(caller: Caller, threshold: Any) ->
     assert Policy.objects.get(pk=2).threshold == round(float(threshold) * 1_000_000)
 
 
+def test_the_active_one_is_not_activated_again_and_the_log_says_nothing(caller: Caller) -> None:
+    before = Entry.objects.count()
+    answer = activate(caller, 1)
+    assert (answer.status_code, answer.json()) == (409, {"detail": "Policy 1 is active already."})
+    assert Entry.objects.count() == before
+
+
 def test_who_drafted_and_who_activated_is_in_the_log(caller: Caller) -> None:
     draft(caller, threshold="0.5", reason="Because Lea said so")
     activate(caller, 2, "Lea again")

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.api.client import TICKETS, Caller, a_ticket, row_counts
-from tests.factories import SOON, fallen_back, scored, submitted
+from tests.api.client import TICKETS, Caller, a_ticket, named, row_counts
+from tests.factories import CALM, SOON, fallen_back, scored, submitted
 from tickets import pipeline
 from tickets.models import Decision, Entry, Input, Label, Message, Queue, Scope, Ticket
 
@@ -159,6 +159,28 @@ def test_undo_needs_no_body(caller: Caller) -> None:
     say(caller, ticket, "confirm")
     answer = caller.raw(f"{TICKETS}{ticket.pk}/undo/", b"", content_type="")
     assert (answer.status_code, answer.json()["decided_by"]) == (200, "model")
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"), [("override", {"queue": "urgent", "reason": "x"}), ("confirm", {}), ("undo", {})]
+)
+def test_a_word_is_not_remembered_by_an_idempotency_key_and_says_so(
+    caller: Caller, verb: str, words: dict[str, str]
+) -> None:
+    ticket = scored(CALM)
+    say(caller, ticket, "confirm")
+    before = Entry.objects.count()
+    answer = caller.post(f"{TICKETS}{ticket.pk}/{verb}/", words, Idempotency_Key="once")
+    assert (answer.status_code, named(answer.json())) == (400, {"Idempotency-Key"})
+    assert Entry.objects.count() == before
+
+
+@pytest.mark.parametrize("body", [b"{junk", b"[]", b'{"seen": 1}'])
+def test_undo_with_a_body_that_means_nothing_is_refused(caller: Caller, body: bytes) -> None:
+    ticket = scored()
+    say(caller, ticket, "confirm")
+    assert caller.raw(f"{TICKETS}{ticket.pk}/undo/", body).status_code == 400
+    assert Ticket.objects.get(pk=ticket.pk).decided_by == "person"
 
 
 class TestConflict:

@@ -14,7 +14,7 @@ from rest_framework.views import exception_handler
 from tickets.flow.idempotency import IdempotencyConflict
 from tickets.flow.ingest import TicketFull
 from tickets.flow.review import ReviewRefused
-from tickets.policy.versions import CalibrationOfAnotherModel
+from tickets.policy.versions import ActiveAlready, CalibrationOfAnotherModel
 
 
 @csrf_exempt
@@ -24,7 +24,7 @@ def not_found(request: HttpRequest) -> JsonResponse:
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    if isinstance(error, IdempotencyConflict | ReviewRefused | TicketFull):
+    if isinstance(error, ActiveAlready | IdempotencyConflict | ReviewRefused | TicketFull):
         return Response({"detail": str(error)}, status=409)
     if isinstance(error, CalibrationOfAnotherModel):
         return Response({"calibration": [str(error)]}, status=400)

@@ -54,7 +54,9 @@ class ActivateView(APIView):
     scopes = {"POST": Scope.POLICIES_WRITE}
 
     @extend_schema(
-        operation_id="activate_policy", request=shapes.ReasonIn, responses={200: shapes.PolicyOut, **_ERRORS}
+        operation_id="activate_policy",
+        request=shapes.ReasonIn,
+        responses={200: shapes.PolicyOut, 409: shapes.ErrorOut, **_ERRORS},
     )
     def post(self, request: Request, number: int) -> Response:
         """From now on this version decides. Activating an older one is a roll-back."""

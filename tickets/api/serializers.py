@@ -58,6 +58,10 @@ class OverrideIn(Strict):
     reason = Line(max_length=REASON_MAX)
 
 
+class NothingIn(Strict):
+    """An object without members, or no body at all."""
+
+
 class ConfirmIn(Strict):
     reason = Line(max_length=REASON_MAX, required=False, allow_blank=True)
 

@@ -144,7 +144,7 @@ class OverrideView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Move a ticket to the other queue, and say why. No model overrules it."""
-        wish = _valid(shapes.OverrideIn, request)
+        wish = _word(shapes.OverrideIn, request)
         pipeline.override(pk, Queue(wish["queue"]), actor(request), wish["reason"])
         return _answer(request, pk)
 
@@ -159,7 +159,7 @@ class ConfirmView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Say that the queue is right. No model overrules it."""
-        wish = _valid(shapes.ConfirmIn, request)
+        wish = _word(shapes.ConfirmIn, request)
         pipeline.confirm(pk, actor(request), wish.get("reason", ""))
         return _answer(request, pk)
 
@@ -182,6 +182,7 @@ class UndoView(APIView):
     @extend_schema(operation_id="undo_review", request=None, responses={200: _AS_FAR_AS_IT_MAY_READ, **_ERRORS_OF_ONE})
     def post(self, request: Request, pk: int) -> Response:
         """Take back the last override or confirmation."""
+        _word(shapes.NothingIn, request)
         pipeline.undo(pk, actor(request))
         return _answer(request, pk)
 
@@ -202,6 +203,13 @@ def _valid(serializer: type[Any], request: Request) -> dict[str, Any]:
     checked = serializer(data=request.data)
     checked.is_valid(raise_exception=True)
     return dict(checked.validated_data)
+
+
+def _word(serializer: type[Any], request: Request) -> dict[str, Any]:
+    """What a person or program says about a decision. Nothing remembers its Idempotency-Key, so it must not seem so."""
+    if "Idempotency-Key" in request.headers:
+        raise ValidationError({"Idempotency-Key": ["Not for this: look at the ticket before you send it again."]})
+    return _valid(serializer, request)
 
 
 def _status(accepted: Accepted) -> int:

@@ -25,7 +25,7 @@ def draft_policy(values: dict[str, Any], by: Actor, reason: str) -> Policy:
 
 
 def activate_policy(policy: Policy, by: Actor, reason: str) -> None:
-    """From now on `policy` decides. An older number works alike: that is a roll-back."""
+    """From now on `policy` decides. An older number works alike: that is a roll-back. Raises ActiveAlready."""
     with transaction.atomic():
         ActivePolicy.locked()
         replaced = versions.activate(policy, by.user, reason)

@@ -21,7 +21,7 @@ from tickets.pipeline.shipping import ship_on_commit
 def ask_for_replay(seq: int, by: Actor) -> None:
     """Wants the decision made again. Raises Decision.DoesNotExist where the entry is no automatic decision."""
     with transaction.atomic():
-        decision = Decision.objects.get(pk=seq, kind__in=AUTOMATIC)
+        decision = Decision.objects.get(entry__seq=seq, kind__in=AUTOMATIC)
         replaying.ask(decision.seq, by.name, database_now())
         wake.on_commit(wake.SCORE)
 

@@ -15,7 +15,7 @@ from tickets.audit.explain import exact
 from tickets.models import ActivePolicy, Calibration, Policy, Role
 from tickets.models.policy import MILLION
 from tickets.policy.calibrating import calibrations_for
-from tickets.policy.versions import like, with_states
+from tickets.policy.versions import ActiveAlready, like, with_states
 from tickets.web.authentication import role_required
 from tickets.web.fields import REASON_MAX, Line, Probability
 from tickets.web.figures import figures
@@ -91,11 +91,11 @@ def activate(request: PersonRequest, number: int) -> HttpResponse:
     if not form.is_valid():
         return _policy_page(request, number, form)
     wanted = get_object_or_404(Policy, pk=number)
-    if ActivePolicy.current() == wanted:
-        messages.error(request, f"Policy {number} is active already.")
-    else:
+    try:
         pipeline.activate_policy(wanted, actor(request), form.cleaned_data["reason"])
         messages.success(request, f"Policy {number} decides from now on.")
+    except ActiveAlready as refused:
+        messages.error(request, str(refused))
     return redirect("policies")
 
 
