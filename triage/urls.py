@@ -14,4 +14,5 @@ urlpatterns = [
     path("metrics", watching.metrics),
 ]
 
+handler400 = "tickets.web.failures.bad_request"
 handler500 = "tickets.web.failures.failed"

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.audit.tampering import as_bytes, tamper
-from tests.factories import CALM, SOON, URGENT, acting, fallen_back, person, scored
+from tests.factories import CALM, SOON, URGENT, acting, fallen_back, person, scored, submitted
 from tickets import pipeline
 from tickets.flow.record import Draft
 from tickets.models import Decision, Entry, Input, Kind, LogHead, Queue, Reason, Role, Ticket, User
@@ -194,6 +194,55 @@ def test_a_decision_of_another_ticket_was_not_seen_here() -> None:
     answer = logged_in(person("agent")).post(f"/tickets/{ticket.pk}/confirm/?seen={other.decision_id}", follow=True)
     assert "decided anew meanwhile" in answer.content.decode()
     assert not Decision.objects.filter(kind=Kind.CONFIRMED).exists()
+
+
+def test_a_word_from_a_page_where_nothing_was_decided_yet_changes_no_decision_made_since() -> None:
+    client, ticket = logged_in(person("agent")), submitted(URGENT)
+    address = offered(client.get(f"/tickets/{ticket.pk}/").content.decode(), "override")
+    pipeline.score_waiting("test", SOON)
+    answer = client.post(address, {"queue": "standard", "reason": "I chose before it was decided"}, follow=True)
+    assert "decided anew meanwhile" in answer.content.decode()
+    assert Ticket.objects.get(pk=ticket.pk).queue == Queue.URGENT
+
+
+def test_where_nothing_was_decided_since_such_a_word_holds() -> None:
+    client, ticket = logged_in(person("agent")), submitted(URGENT)
+    address = offered(client.get(f"/tickets/{ticket.pk}/").content.decode(), "override")
+    client.post(address, {"queue": "standard", "reason": "I know this one"})
+    assert Ticket.objects.get(pk=ticket.pk).queue == Queue.STANDARD
+
+
+def test_what_a_form_sent_after_the_session_ended_leads_back_to_its_page_and_says_that_nothing_was_done() -> None:
+    ticket, referer = fallen_back(1)[0], "http://testserver/tickets/1/?x=1"
+    answer = Client().post(f"/tickets/{ticket.pk}/confirm/", headers={"Referer": referer}, follow=True)
+    assert answer.redirect_chain == [("/login/?next=/tickets/1/%3Fx%3D1", 302)]
+    assert "nothing was changed" in answer.content.decode()
+    assert not Decision.objects.filter(kind=Kind.CONFIRMED).exists()
+
+
+@pytest.mark.parametrize("referer", ["", "https://evil.example/tickets/1/", "http://testserver/tickets/1/confirm/"])
+def test_from_elsewhere_the_log_in_leads_to_the_first_page(referer: str) -> None:
+    answer = Client().post("/tickets/1/confirm/", headers={"Referer": referer})
+    assert answer["Location"] == "/login/?next=/"
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "says"),
+    [
+        ("agent", "/?show=both", "show is"),
+        ("agent", "/?urgent=x", "link to a page of the queue is broken"),
+        ("ops", "/audit/?before=x", "before:"),
+    ],
+)
+def test_an_address_that_cannot_be_meant_is_refused_by_name(role: str, path: str, says: str) -> None:
+    answer = logged_in(person(role)).get(path)
+    assert answer.status_code == 400
+    assert says in answer.content.decode()
+
+
+def test_a_body_of_unknown_length_is_refused() -> None:
+    for path in ("/new/", "/api/v1/tickets/"):
+        assert Client().post(path, headers={"Transfer-Encoding": "chunked"}).status_code == 411
 
 
 def test_a_page_elsewhere_is_never_gone_back_to() -> None:

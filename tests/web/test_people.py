@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.test import Client, RequestFactory
 
 from tests.factories import person
@@ -28,6 +29,17 @@ def test_behind_a_proxy_wrong_passwords_lock_a_name_for_who_sent_them_alone(sett
         log_in(name, "a wrong password", f"{invented}, 203.0.113.5")
     assert log_in(name, "a long password", "192.0.2.3, 203.0.113.5") == 429
     assert log_in(name, "a long password", "203.0.113.6") == 302
+
+
+@pytest.mark.django_db
+def test_trying_again_while_locked_out_does_not_make_it_longer(settings: Any) -> None:
+    settings.AXES_FAILURE_LIMIT = 2
+    name = person("agent").username
+    for _ in range(2):
+        log_in(name, "a wrong password", "")
+    locked_at = AccessAttempt.objects.get().attempt_time
+    assert log_in(name, "a long password", "") == 429
+    assert AccessAttempt.objects.get().attempt_time == locked_at
 
 
 @pytest.mark.parametrize(

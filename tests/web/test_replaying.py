@@ -25,6 +25,11 @@ pytestmark = pytest.mark.django_db
 BY = pipeline.Actor("user:1")
 
 
+@pytest.mark.parametrize("number", [2**63, 10**30])
+def test_an_entry_that_cannot_be_is_not_found(number: int) -> None:
+    assert logged_in(person("ops")).post(f"/audit/decisions/{number}/replay/").status_code == 404
+
+
 @pytest.fixture
 def seq() -> int:
     """The number of a decision of the model, which nobody asked to explain."""

@@ -17,7 +17,8 @@ class ReviewRefused(Exception):
 
 
 def refuse_unseen(ticket: Ticket, seen: int | None) -> None:
-    """A word about a decision that is not the latest any more. seen: the number of the one it is about, if known.
+    """A word about a decision that is not the latest any more. seen: the number of the one it is about, 0 where there
+    was none yet, None where that is not known.
 
     What came later and left the queue as it was is no other decision, unless a person said it.
     """

@@ -153,7 +153,7 @@ def _review(
 
 
 def _seen(request: PersonRequest) -> int | None:
-    """The number of the latest decision that the page knew; None where it does not say. Raises BadRequest."""
+    """The latest decision that the page knew, 0 if there was none; None where it does not say. Raises BadRequest."""
     given = request.GET.get("seen", "")
     if given and not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
         raise BadRequest("seen is the number of a decision.")

@@ -6,12 +6,14 @@ import ipaddress
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from tickets.models import Role, User
 
@@ -32,9 +34,10 @@ def role_required(*roles: Role) -> Callable[[View], View]:
     """Lets in who holds one of the roles; others get a 403, strangers the log-in page."""
 
     def decorate(view: View) -> View:
-        @login_required
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return log_in_first(request)
             if not request.user.has_role(*roles):  # type: ignore[union-attr]
                 raise PermissionDenied(f"This page is for {' and '.join(roles)}.")
             return view(request, *args, **kwargs)
@@ -42,6 +45,16 @@ def role_required(*roles: Role) -> Callable[[View], View]:
         return checked
 
     return decorate
+
+
+def log_in_first(request: HttpRequest) -> HttpResponse:
+    """To the log-in, and from there to the page; what a form sent is not done, so to the page that the form was on."""
+    if request.method in ("GET", "HEAD"):
+        return redirect_to_login(request.get_full_path())
+    messages.error(request, "You were logged out before that arrived, so nothing was changed. Log in and do it again.")
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    is_ours = came_from.netloc == request.get_host() and came_from.path != request.path
+    return redirect_to_login(urlunsplit(("", "", came_from.path, came_from.query, "")) if is_ours else "/")
 
 
 def is_local(request: HttpRequest) -> bool:

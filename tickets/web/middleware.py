@@ -24,6 +24,8 @@ class BoundedBody:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "Transfer-Encoding" in request.headers:
+            return refused(request, 411, "Send the body in one piece, with its Content-Length.")
         length = request.META.get("CONTENT_LENGTH") or "0"
         is_bulk = request.method == "POST" and request.path == _BULK
         limit = settings.BULK_MAX_BYTES if is_bulk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
