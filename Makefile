@@ -6,6 +6,7 @@ PYTHON ?= python3
 PORT ?= 8000
 TEST_PYTHON := .venv-test/bin/python
 JUNIT ?= var/junit.xml
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help run test check format bench lock clean
 
@@ -42,9 +43,9 @@ test: .venv-test/installed
 	@deploy/services up
 	@export VAR_DIR=$(CURDIR)/var/test; \
 	echo; echo "On PostgreSQL, Redis and Elasticsearch:"; \
-	(eval "$$(deploy/services env)"; $(TEST_PYTHON) -m pytest $(ARGS) --junit-xml $(JUNIT)); \
+	(eval "$$(deploy/services env)"; $(TEST_PYTHON) -m pytest $(SIDE_BY_SIDE) $(ARGS) --junit-xml $(JUNIT)); \
 	echo; echo "On the embedded default (SQLite), what depends on the database:"; \
-	$(if $(ARGS),,$(TEST_PYTHON) -m pytest tests/flow tests/audit tests/api tests/web tests/intake tests/commands -m "not real")
+	$(if $(ARGS),,$(TEST_PYTHON) -m pytest $(SIDE_BY_SIDE) tests/flow tests/audit tests/api tests/web tests/intake tests/commands -m "not real")
 
 check: .venv-test/installed
 	@.venv-test/bin/ruff format --check .

@@ -13,6 +13,17 @@ from tests.installation import Installation, embedded, real
 REAL = "postgres" in os.environ.get("DATABASE_URL", "")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of one file stay together, and so do all that share something.
+
+    A test that is marked `real` may empty the servers or stop one; the browser's share a site.
+    """
+    for item in items:
+        package = item.path.parent
+        shared = "real" if item.get_closest_marker("real") else package if package.name == "browser" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared)))
+
+
 @pytest.fixture
 def real_servers() -> None:
     """Tests that need the real servers are marked `real` and never pass without them."""

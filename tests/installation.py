@@ -155,13 +155,18 @@ def embedded(folder: Path, **environment: str) -> Iterator[Installation]:
 
 @contextmanager
 def real(folder: Path, **environment: str) -> Iterator[Installation]:
-    """PostgreSQL, Redis and Elasticsearch as `deploy/services` runs them, each emptied for this installation."""
+    """PostgreSQL, Redis and Elasticsearch as `deploy/services` runs them, each emptied for this installation.
+
+    Tests in this process knock on Redis too; they do so in database 0.
+    """
     name = f"triage_{uuid.uuid4().hex[:12]}"
     servers = {server: os.environ[server] for server in _SERVERS}
     _execute(servers["DATABASE_URL"], f"CREATE DATABASE {name}")
-    values = _environment(folder) | servers | {"DATABASE_URL": _database(servers["DATABASE_URL"], name)} | environment
+    places = {"DATABASE_URL": name, "BROKER_URL": "1"}
+    own = {server: _database(servers[server], place) for server, place in places.items()}
+    values = _environment(folder) | servers | own | environment
     empty_elasticsearch()
-    empty_redis()
+    empty_redis(values["BROKER_URL"])
     try:
         yield from _installed(Installation(folder, values))
     finally:
@@ -199,10 +204,10 @@ def empty_elasticsearch() -> None:
         )
 
 
-def empty_redis() -> None:
+def empty_redis(url: str) -> None:
     import redis
 
-    redis.Redis.from_url(os.environ["BROKER_URL"]).flushdb()
+    redis.Redis.from_url(url).flushdb()
 
 
 def free_port() -> int:
