@@ -153,7 +153,7 @@ def test_a_date_in_the_future_is_refused_but_a_clock_may_be_a_little_fast(caller
         ("{}".encode("utf-16"), "not UTF-8"),
         ("ä".encode("latin-1"), "not UTF-8: byte 0"),
         (b'{"subject": "\xed\xa0\x80"}', "not UTF-8"),
-        (gzip.compress(b"{}"), "not UTF-8"),
+        (gzip.compress(b"{}", mtime=0), "not UTF-8"),
         (b"\xef\xbb\xbf{}", "BOM"),
         (b"[" * 100_000, "too deeply"),
         (b'{"a":' * 20_000, "too deeply"),
@@ -183,7 +183,7 @@ def test_a_body_that_is_no_json_is_refused_with_the_reason(caller: Caller, body:
         (b'{"\\ud800": 1}', {"?"}),
         (b'{"\\u0000\\u0007": 1}', {"(unprintable)"}),
     ],
-    ids=repr,
+    ids=lambda value: repr(sorted(value) if isinstance(value, set) else value),
 )
 def test_json_that_is_no_ticket_is_refused(caller: Caller, body: bytes, fields: set[str]) -> None:
     before = row_counts()
