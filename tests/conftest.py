@@ -13,6 +13,7 @@ from tests.installation import Installation, embedded, real
 REAL = "postgres" in os.environ.get("DATABASE_URL", "")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those of one file stay together, and so do all that share something.
 
