@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.installation import Installation, embedded, real
 
 REAL = "postgres" in os.environ.get("DATABASE_URL", "")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of one file stay together, and so do all that share something.
+class SideBySide(LoadScopeScheduling):
+    """Where tests run side by side, those of one file stay together, and so do all that share something."""
 
-    A test that is marked `real` may empty the servers or stop one; the browser's share a site.
-    """
-    for item in items:
-        package = item.path.parent
-        shared = "real" if item.get_closest_marker("real") else package if package.name == "browser" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared)))
+    def _split_scope(self, nodeid: str) -> str:
+        return shared(nodeid.split("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
+    return SideBySide(config, log)
+
+
+@cache
+def shared(file: str) -> str:
+    """Tests that are marked `real` may empty the servers, or stop one; those of the browser share a site."""
+    path = Path(__file__).parents[1] / file
+    return "real" if "pytest.mark.real" in path.read_text() else "browser" if path.parent.name == "browser" else file
 
 
 @pytest.fixture
