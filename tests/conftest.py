@@ -20,7 +20,7 @@ class SideBySide(LoadScopeScheduling):
     """Where tests run side by side, those of one file stay together, and so do all that share something."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return shared(nodeid.split("::")[0])
+        return shared(nodeid.split("::", maxsplit=1)[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
