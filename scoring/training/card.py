@@ -43,7 +43,8 @@ figures), `calibration.json` (margin to probability).
   to the classifier) with the label kept.
 
 ## Figures
-Of exactly these weights, on {tickets:,} tickets of trades that they never saw and no setting was chosen by ({trades}).
+Of exactly these weights, on {tickets:,} tickets of trades that they never saw ({trades}).
+No setting was chosen by them, but for one choice between two trainings that is told below.
 Intervals: 95 %; of shares Wilson's, of AUC Newcombe's (2006, method 5), of the calibration error by resampling.
 Accuracy: at a calibrated probability of 0.7, each trade with a calibration fitted on the others; the calibration that
 ships is fitted on all of them.
