@@ -6,7 +6,7 @@ PYTHON ?= python3
 PORT ?= 8000
 TEST_PYTHON := .venv-test/bin/python
 JUNIT ?= var/junit.xml
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help run test check format bench lock clean
 
