@@ -220,7 +220,9 @@ def test_what_a_form_sent_after_the_session_ended_leads_back_to_its_page_and_say
     assert not Decision.objects.filter(kind=Kind.CONFIRMED).exists()
 
 
-@pytest.mark.parametrize("referer", ["", "https://evil.example/tickets/1/", "http://testserver/tickets/1/confirm/"])
+@pytest.mark.parametrize(
+    "referer", ["", "https://evil.example/tickets/1/", "http://testserver/tickets/1/confirm/", "http://["]
+)
 def test_from_elsewhere_the_log_in_leads_to_the_first_page(referer: str) -> None:
     answer = Client().post("/tickets/1/confirm/", headers={"Referer": referer})
     assert answer["Location"] == "/login/?next=/"

@@ -14,6 +14,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from tickets.models import Role, User
 
@@ -52,9 +53,11 @@ def log_in_first(request: HttpRequest) -> HttpResponse:
     if request.method in ("GET", "HEAD"):
         return redirect_to_login(request.get_full_path())
     messages.error(request, "You were logged out before that arrived, so nothing was changed. Log in and do it again.")
-    came_from = urlsplit(request.headers.get("Referer", ""))
-    is_ours = came_from.netloc == request.get_host() and came_from.path != request.path
-    return redirect_to_login(urlunsplit(("", "", came_from.path, came_from.query, "")) if is_ours else "/")
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+        return redirect_to_login("/")
+    page = urlsplit(referer)
+    return redirect_to_login(urlunsplit(("", "", page.path, page.query, "")) if page.path != request.path else "/")
 
 
 def is_local(request: HttpRequest) -> bool:

@@ -17,7 +17,7 @@ def refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
     if _is_program(request):
         return JsonResponse({"detail": words}, status=status)
     page = f"{status}.html" if status == _TOO_LARGE else "400.html"
-    return HttpResponse(render_to_string(page, {"words": words}), status=status)
+    return HttpResponse(render_to_string(page, {"words": words, "status": status}), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
