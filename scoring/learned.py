@@ -39,7 +39,7 @@ class Learned:
         card, base = _read(here, CARD), Compact.identity()
         made_on = card.get("base")
         if not isinstance(made_on, dict) or not isinstance(card.get("id"), str):
-            raise LearnedRefused(f"{here / CARD} is damaged. Copy the folder again, or train again.")
+            raise _damaged(here / CARD)
         if made_on.get("digest") != base.digest:
             raise LearnedRefused(f"{here} was trained on another {base.id}; run manage.py train again.")
         if digest(base.digest, _bytes(here / HEAD)) != card.get("digest"):
@@ -51,14 +51,10 @@ class Learned:
         """Fitted by `train`, on tickets that the head for each fold had not seen."""
         here = folder()
         fitted = _read(here, CALIBRATION)
-        try:
-            calibration = shipped(fitted, cls.identity().digest)
-            is_useful = calibration.a > 0
-        except (KeyError, TypeError):
-            is_useful = False
-        if not is_useful:
-            raise LearnedRefused(f"{here / CALIBRATION} is damaged. Copy the folder again, or train again.")
-        return calibration
+        slope = fitted.get("a")
+        if not isinstance(slope, int | float) or slope <= 0 or not fitted.keys() >= {"version", "b"}:
+            raise _damaged(here / CALIBRATION)
+        return shipped(fitted, cls.identity().digest)
 
     def __init__(self) -> None:
         """Raises LearnedRefused."""
@@ -117,8 +113,12 @@ def _read(here: Path, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise LearnedRefused(f"{here / name} cannot be read: {error}") from error
     if not isinstance(found, dict):
-        raise LearnedRefused(f"{here / name} is damaged. Copy the folder again, or train again.")
+        raise _damaged(here / name)
     return found
+
+
+def _damaged(file: Path) -> LearnedRefused:
+    return LearnedRefused(f"{file} is damaged. Copy the folder again, or train again.")
 
 
 def _bytes(file: Path) -> bytes:

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scoring.types import Scorer, Unavailable
 from tickets.flow.score import scorer
+from tickets.models import Policy
+from tickets.policy.versions import is_carried
 
 
 class AskingCommand(BaseCommand):
@@ -27,3 +29,11 @@ def asked() -> Scorer:
         return scorer()
     except (ImportError, OSError, ValueError) as error:
         raise CommandError(f"SCORER={settings.SCORER} cannot be used here: {error}") from error
+
+
+def carried(policy: Policy) -> Scorer:
+    """The configured scorer, if the policy names its model. Raises CommandError, Unavailable."""
+    found = asked()
+    if not is_carried(policy, found.model):
+        raise CommandError(f"The active policy names {policy.model}; set SCORER to it, or run manage.py use_scorer.")
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.compact import Compact
+from scoring.suites.words import share
 from tickets.flow.decide import MILLION
 from tickets.models import Entry, Kind, RegisteredModel
 from tickets.policy.held_out import JUDGED, RULES
@@ -53,12 +54,7 @@ def _shipped(name: str, card: dict[str, Any]) -> Making:
 
 
 def _row(who: str, accuracy: Sequence[float], auc: Sequence[float], ece: Sequence[float] = ()) -> Row:
-    return {"who": who, "accuracy": _share(accuracy), "auc": _figure(auc), "ece": _figure(ece) if ece else "-"}
-
-
-def _share(interval: Sequence[float]) -> str:
-    share, low, high = (100 * number for number in interval)
-    return f"{share:.1f} % ({low:.1f} to {high:.1f})"
+    return {"who": who, "accuracy": share(accuracy), "auc": _figure(auc), "ece": _figure(ece) if ece else "-"}
 
 
 def _figure(interval: Sequence[float]) -> str:

@@ -11,10 +11,9 @@ from django.core.management.base import CommandError, CommandParser
 from scoring.types import Request
 from tickets import pipeline
 from tickets.intake.labelled import labelled_tickets
-from tickets.management.asking import AskingCommand, asked
+from tickets.management.asking import AskingCommand, carried
 from tickets.models import ActivePolicy, Calibration, RegisteredModel
 from tickets.policy.calibrating import Labelled, Method, labelled_by_people
-from tickets.policy.versions import is_carried
 
 _BATCH = 64
 
@@ -47,14 +46,11 @@ class Command(AskingCommand):
     def _from_file(self, file: Path) -> list[Labelled]:
         """Scored here, now, by the model that the active policy names."""
         policy = ActivePolicy.current()
-        if not is_carried(policy, asked().model):
-            raise CommandError(
-                f"The active policy names {policy.model}; set SCORER to it, or run manage.py use_scorer."
-            )
+        scorer = carried(policy)
         tickets, found = list(labelled_tickets(file)), []
         for start in range(0, len(tickets), _BATCH):
             batch = tickets[start : start + _BATCH]
-            scores = asked().score([Request(ticket.text, policy.rubric) for ticket in batch])
+            scores = scorer.score([Request(ticket.text, policy.rubric) for ticket in batch])
             found += [Labelled(score.margin, one.urgent) for score, one in zip(scores, batch, strict=True)]
             if self.stderr.isatty():
                 self.stderr.write(f"\r{len(found):,} of {len(tickets):,} scored", style_func=str, ending="")

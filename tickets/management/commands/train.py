@@ -16,12 +16,11 @@ from scoring.types import Scorer
 from tickets import pipeline
 from tickets.intake.cells import FileRefused
 from tickets.intake.labelled import BadLabel, Columns, LabelledTicket, labelled_rows, labelled_tickets, time_of
-from tickets.management.asking import AskingCommand, asked
+from tickets.management.asking import AskingCommand, carried
 from tickets.models import ActivePolicy, Calibration, Policy
 from tickets.policy import held_out, training
 from tickets.policy.measured import LABELS
 from tickets.policy.training import CannotTrain, Example, Trained
-from tickets.policy.versions import is_carried
 
 _OF_FILES = ("text", "label", "urgent", "drop", "time")
 
@@ -51,11 +50,8 @@ class Command(AskingCommand):
         add("--json", action="store_true", help="the new model's card as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        policy, present = ActivePolicy.current(), asked()
-        if not is_carried(policy, present.model):
-            raise CommandError(
-                f"The active policy names {policy.model}; set SCORER to it, or run manage.py use_scorer."
-            )
+        policy = ActivePolicy.current()
+        present = carried(policy)
         try:
             self._train(policy, present, options)
         except (BadLabel, CannotTrain, FileRefused, OSError) as error:
