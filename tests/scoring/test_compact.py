@@ -3,7 +3,6 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from itertools import pairwise
@@ -151,11 +150,10 @@ def test_what_a_very_long_text_leaves_unread_is_estimated(scorer: Compact) -> No
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_text_crashes_the_scorer_or_holds_it_up(scorer: Compact, name: str) -> None:
-    began = time.perf_counter()
-    score = scorer.score([Request(HOSTILE[name][:65_536])])[0]
-    assert time.perf_counter() - began < 2
-    assert math.isfinite(score.margin)
+def test_no_text_crashes_the_scorer_or_gives_it_more_to_do(scorer: Compact, name: str) -> None:
+    text = HOSTILE[name][:65_536]
+    assert math.isfinite(scorer.score([Request(text)])[0].margin)
+    assert len(read(scorer._tokenizer, text).pieces) <= HEAD_TOKENS + TAIL_TOKENS + 3
 
 
 def test_a_text_that_spells_a_mark_does_not_become_one(scorer: Compact) -> None:
