@@ -24,7 +24,7 @@ from scoring.training.learning import margins
 from scoring.training.power_law import Law, fit, published
 from scoring.training.train_compact import HELD_OUT, OF_SUITES, SETTINGS, Run, add_sources, base_of
 
-SIZES = (400, 800, 1_600, 3_200, 6_400)
+SIZES = (1_000, 2_000, 4_000, 8_000)
 LAYERS = 2
 
 
@@ -77,15 +77,16 @@ def main() -> None:
     add_sources(parser)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--epochs", type=int, default=SETTINGS.epochs, help="over all tickets")
+    parser.add_argument("--epochs", type=int, default=SETTINGS.epochs, help="over the largest size")
     arguments = parser.parse_args()
     everything = data.tickets(arguments.tickets)
     learned = [example for example in everything if example.trade not in {*HELD_OUT, *OF_SUITES}]
     unseen = [example for example in everything if example.trade in HELD_OUT]
     start, points = base_of(arguments, LAYERS), []
-    for part in nested(learned, arguments.sizes, SETTINGS.seed):
-        # As many steps for each size as for all: what is compared is data, not patience.
-        epochs = round(arguments.epochs * len(learned) / len(part))
+    parts = nested(learned, arguments.sizes, SETTINGS.seed)
+    for part in parts:
+        # As many steps for each size as for the largest: what is compared is data, not patience.
+        epochs = round(arguments.epochs * len(parts[-1]) / len(part))
         points.append(measure(Run(start, replace(SETTINGS, epochs=epochs)), part, unseen))
         print(points[-1], flush=True)
     law = fit([(point.tickets, point.log_loss) for point in points])
