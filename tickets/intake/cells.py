@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from tickets.api.fields import printable
 from tickets.intake.lines import LONGEST_LINE, TOO_LONG, bounded_lines
 
 # Half of a surrogate pair: what no encoding can hold stands for what could not be decoded.
@@ -48,6 +49,29 @@ def read_cells(path: Path, encoding: str) -> Iterator[Cells]:
                 return
             except csv.Error as error:
                 yield Cells(begins, [], _problem(error, begins, lines.number))
+
+
+def header_of(first: Cells | None, needed: Sequence[str], read: Sequence[str] = (), hint: str = "") -> list[str]:
+    """The names of the columns. Raises FileRefused where the first row lacks one that is needed, or names one that is
+    needed or read twice; `hint` says what else may be done where one is missing.
+    """
+    if first is None:
+        raise FileRefused("The file is empty; its first line must name the columns.")
+    if first.problem:
+        raise FileRefused(f"The first line is no CSV header: {first.problem}.")
+    header = [name.strip() for name in first.cells]
+    if missing := [name for name in dict.fromkeys(needed) if name not in header]:
+        raise FileRefused(
+            f"The file has no column {', '.join(missing)}; its first line names {_listed(header)}. Cells are separated "
+            f"by commas. {hint}--encoding names the encoding, such as utf-16 or cp1252."
+        )
+    if twice := [name for name in (*needed, *read) if header.count(name) > 1]:
+        raise FileRefused(f"The first line names the column {twice[0]} twice.")
+    return header
+
+
+def _listed(header: list[str]) -> str:
+    return ", ".join(printable(name) for name in header[:20]) or "nothing"
 
 
 class _Lines:

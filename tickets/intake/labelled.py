@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scoring.text import compose
-from tickets.intake.cells import UNDECODABLE, Cells, read_cells
+from tickets.intake.cells import UNDECODABLE, Cells, header_of, read_cells
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
-from tickets.intake.rows import listed
 
 
 class BadLabel(ValueError):
@@ -57,7 +56,7 @@ def labelled_tickets(file: Path) -> Iterator[LabelledTicket]:
 def labelled_rows(file: Path, columns: Columns, encoding: str = "utf-8-sig") -> Iterator[LabelledTicket]:
     """Of a CSV file whose first line names its columns. Raises BadLabel, FileRefused, OSError."""
     rows = read_cells(file, encoding)
-    header = _header(next(rows, None), columns)
+    header = header_of(next(rows, None), columns.named())
     for row in rows:
         if row.problem or any(row.cells):
             ticket = _row(row, header, columns)
@@ -78,23 +77,6 @@ def time_of(ticket: LabelledTicket, name: str) -> datetime:
     if at is None:
         raise BadLabel(f"line {ticket.line}: {name}: {str(written)[:40]!r} is no time as in 2026-11-25T14:32:00Z.")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _header(first: Cells | None, columns: Columns) -> list[str]:
-    if first is None:
-        raise BadLabel("The file is empty; its first line must name the columns.")
-    if first.problem:
-        raise BadLabel(f"line 1: no CSV header: {first.problem}.")
-    header = [name.strip() for name in first.cells]
-    for name in columns.named():
-        if header.count(name) > 1:
-            raise BadLabel(f"line 1: the column {name!r} is named twice.")
-        if name not in header:
-            raise BadLabel(
-                f"line 1: no column {name!r}; it names {listed(header)}. Cells are separated by commas; --encoding "
-                "names the encoding, such as utf-16 or cp1252."
-            )
-    return header
 
 
 def _row(row: Cells, header: list[str], columns: Columns) -> LabelledTicket:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tickets.api.fields import printable
 from tickets.api.serializers import TicketIn
 from tickets.flow.ingest import NewTicket
-from tickets.intake.cells import UNDECODABLE, Cells, FileRefused, read_cells
+from tickets.intake.cells import UNDECODABLE, Cells, header_of, read_cells
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
 
 FIELDS = ("subject", "body", "email", "name", "region", "locale", "source", "external_id", "received_at")
 _NEEDED = ("subject", "body", "email")
 _REQUESTER = ("email", "name", "region", "locale")
+_OTHERWISE = "--map FIELD=COLUMN names another column, --set FIELD=VALUE one value for all rows, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Mapped:
 def read_csv(path: Path, mapped: Mapped, encoding: str = "utf-8-sig") -> Iterator[Row]:
     """Raises FileRefused when the first line does not name each column that is needed, once."""
     rows = read_cells(path, encoding)
-    header = _header(next(rows, None), mapped)
+    needed = [*mapped.columns.values(), *(mapped.column(name) for name in _NEEDED if name not in mapped.constants)]
+    header = header_of(next(rows, None), needed, [*map(mapped.column, FIELDS)], _OTHERWISE)
     for row in rows:
         if row.problem or any(row.cells):
             yield _csv_row(row, header, mapped)
@@ -55,28 +56,6 @@ def read_jsonl(path: Path, mapped: Mapped) -> Iterator[Row]:
         for line, raw in enumerate(bounded_lines(file), start=1):
             if raw.strip():
                 yield _json_row(line, raw, mapped)
-
-
-def _header(first: Cells | None, mapped: Mapped) -> list[str]:
-    if first is None:
-        raise FileRefused("The file is empty; its first line must name the columns.")
-    if first.problem:
-        raise FileRefused(f"The first line is no CSV header: {first.problem}.")
-    header = [name.strip() for name in first.cells]
-    needed = [*mapped.columns.values(), *(mapped.column(name) for name in _NEEDED if name not in mapped.constants)]
-    if missing := [name for name in dict.fromkeys(needed) if name not in header]:
-        raise FileRefused(
-            f"The file has no column {', '.join(missing)}; its first line names {listed(header)}. Cells are separated "
-            "by commas. --map FIELD=COLUMN names another column, --set FIELD=VALUE one value for all rows, "
-            "--encoding the encoding."
-        )
-    if twice := [name for name in map(mapped.column, FIELDS) if header.count(name) > 1]:
-        raise FileRefused(f"The first line names the column {twice[0]} twice.")
-    return header
-
-
-def listed(header: list[str]) -> str:
-    return ", ".join(printable(name) for name in header[:20]) or "nothing"
 
 
 def _csv_row(row: Cells, header: list[str], mapped: Mapped) -> Row:
