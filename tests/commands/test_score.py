@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from scoring.text import compose
 from tests.api.client import row_counts
 from tests.commands.running import objects, output_of
 from tests.factories import CALM, URGENT, scored
-from tests.installation import Installation
+from tests.installation import ROOT, Installation
 from tickets import pipeline
 from tickets.flow.decide import MILLION, confidence
 from tickets.flow.score import scorer
@@ -164,3 +166,15 @@ def test_bad_lines_end_it_with_exit_status_one(embedded_installation: Installati
     printed = embedded_installation.manage("score", "-", stdin='{"body": "x"}\n{\n', expect=1)
     assert "1 line could not be scored" in printed
     assert [("error" in line) for line in objects("\n".join(printed.splitlines()[:2]))] == [False, True]
+
+
+def test_whoever_has_read_enough_may_stop_as_head_does(embedded_installation: Installation, file: Path) -> None:
+    write(file, *["x"] * 2_000)
+    command = [sys.executable, "manage.py", "score", str(file)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=embedded_installation.environment, **pipes) as scoring:
+        assert scoring.stdout
+        assert scoring.stderr
+        assert b'"score"' in scoring.stdout.readline()
+        scoring.stdout.close()
+        assert scoring.stderr.read() == b""

@@ -185,7 +185,7 @@ def test_csv_with_named_columns_is_read_and_doubtful_rows_are_left_out(
             ["--text", "nothing", "--label", "level", "--urgent", "P1"],
             "no column nothing; its first line names what, level",
         ),
-        (["--text", "what", "--label", "level", "--urgent", "never"], "10 of each queue"),
+        (["--text", "what", "--label", "level", "--urgent", "never"], "no row says never; the rows say P1, P2, P3"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--time", "what"], "line 2: what: .* is no time"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--test-share", "1"], "between 0 and 1"),
         (["--text", "what", "--label", "level", "--urgent", "P1", "--encoding", "none"], "cannot be read as none"),

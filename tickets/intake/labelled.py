@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scoring.text import compose
+from tickets.api.fields import printable
 from tickets.intake.cells import UNDECODABLE, Cells, header_of, read_cells
 from tickets.intake.lines import TOO_LONG, bounded_lines, is_too_long, why_not_json
 
@@ -56,15 +57,18 @@ def labelled_tickets(file: Path) -> Iterator[LabelledTicket]:
 def labelled_rows(file: Path, columns: Columns, encoding: str = "utf-8-sig") -> Iterator[LabelledTicket]:
     """Of a CSV file whose first line names its columns. Raises BadLabel, FileRefused, OSError."""
     rows = read_cells(file, encoding)
-    header = header_of(next(rows, None), columns.named())
+    header, said = header_of(next(rows, None), columns.named()), set()
     for row in rows:
         if row.problem or any(row.cells):
             ticket = _row(row, header, columns)
-            label = ticket.row[columns.label]
+            label = str(ticket.row[columns.label])
             if not label and "" not in columns.drop | columns.urgent:
                 raise BadLabel(f"line {row.line}: {columns.label}: empty. --drop '' leaves such rows out.")
+            said.add(label)
             if label not in columns.drop:
                 yield ticket
+    if said and not said & columns.urgent:
+        raise BadLabel(f"{columns.label}: no row says {_some(columns.urgent)}; the rows say {_some(said)}.")
 
 
 def time_of(ticket: LabelledTicket, name: str) -> datetime:
@@ -77,6 +81,12 @@ def time_of(ticket: LabelledTicket, name: str) -> datetime:
     if at is None:
         raise BadLabel(f"line {ticket.line}: {name}: {str(written)[:40]!r} is no time as in 2026-11-25T14:32:00Z.")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _some(values: Iterable[str], most: int = 10) -> str:
+    """Of a column that nobody expected, there may be as many as rows."""
+    first = sorted(values)[: most + 1]
+    return ", ".join(printable(value) for value in first[:most]) + (" ..." if len(first) > most else "")
 
 
 def _row(row: Cells, header: list[str], columns: Columns) -> LabelledTicket:

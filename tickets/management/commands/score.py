@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -42,9 +43,18 @@ class Command(AskingCommand):
             for text in parsed:
                 answer = _answer(policy, text, next(scores)) if isinstance(text, str) else text
                 failed += "error" in answer
-                self.stdout.write(json.dumps(answer, ensure_ascii=False))
+                self._print(answer)
         if failed:
             raise CommandError(f"{failed} {'line' if failed == 1 else 'lines'} could not be scored; each says why.")
+
+    def _print(self, answer: dict[str, Any]) -> None:
+        """Whoever reads may have read enough, as `head` does: what is left goes nowhere, and is no error."""
+        try:
+            self.stdout.write(json.dumps(answer, ensure_ascii=False))
+            self.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
 
 
 def _policy() -> tuple[PolicyValues, str]:
