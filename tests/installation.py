@@ -178,7 +178,7 @@ def services(*words: str) -> None:
     subprocess.run([ROOT / "deploy" / "services", *words], check=True, capture_output=True, timeout=240)
 
 
-def eventually(holds: Callable[[], bool], what: str, within: float = 60, every: float = 0.2) -> None:
+def eventually(holds: Callable[[], bool], what: str, within: float = 120, every: float = 0.2) -> None:
     """Waits until it holds; fails with `what` was waited for."""
     until = time.monotonic() + within
     while not holds():
