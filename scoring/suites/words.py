@@ -26,6 +26,7 @@ ATTRIBUTES = {
     "formality": "verdict and formality, phi",
 }
 WHEN = ("before", "after")
+NONE = "none to tell"
 
 
 def in_words(found: dict[str, Any]) -> dict[str, Any]:
@@ -45,8 +46,21 @@ def in_words(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def share(value: Sequence[float]) -> str:
-    """A share with its interval."""
+    """A share with its interval, or that there was none of what it is a share of."""
+    if is_untold(value):
+        return NONE
     return f"{100 * value[0]:.1f} % ({100 * value[1]:.1f} to {100 * value[2]:.1f})"
+
+
+def points(difference: Sequence[float]) -> str:
+    """A difference of two shares with its interval, in percentage points."""
+    value, low, high = (f"{100 * one:+.1f}" for one in difference)
+    return f"{value} points ({low} to {high})"
+
+
+def is_untold(value: Sequence[float]) -> bool:
+    """Whatever has been counted at all leaves less than everything possible."""
+    return tuple(value[1:]) == (0, 1)
 
 
 def _row(found: dict[str, Any], name: str, tell: Callable[[Any], str], *place: str) -> dict[str, Any]:
@@ -59,7 +73,7 @@ def _row(found: dict[str, Any], name: str, tell: Callable[[Any], str], *place: s
 
 def _counted(found: dict[str, Any]) -> str:
     if not found["of"]:
-        return "none to tell"
+        return NONE
     return f"{found['count']} of {found['of']}, {share(found['share'])}"
 
 

@@ -16,7 +16,7 @@ from tests.commands.running import output_of
 from tests.factories import CALM, URGENT, acting, decide_by, person, scored
 from tickets import pipeline
 from tickets.flow.score import scorer
-from tickets.models import Entry, Evaluation, Kind, Queue, Ticket, User
+from tickets.models import ActivePolicy, Calibration, Entry, Evaluation, Kind, Queue, Ticket, User
 from tickets.policy.evaluating import STRATA, agreement, apportioned
 from tickets.policy.telling import labelled_in_words
 
@@ -162,6 +162,7 @@ def test_labels_are_what_people_said_and_two_of_them_are_compared() -> None:
     found = told("labels")
     assert found["tickets"] == 3
     assert (found["people"]["pairs"], found["people"]["agreement"][0]) == (2, 0.5)
+    assert found["people"]["kappa_between"][0] < found["people"]["kappa"] < found["people"]["kappa_between"][1]
     low, high = found["people"]["agreement"][1:]
     assert low < found["people"]["agreement_88"][1] < found["people"]["agreement_88"][2] < high
 
@@ -187,6 +188,32 @@ def test_a_text_is_one_pair_however_often_and_by_however_many_it_was_labelled() 
     ticket, one, other, third = scored(CALM), *(person("agent") for _ in range(3))
     words = [(one, Queue.URGENT), (other, Queue.STANDARD), (other, Queue.URGENT), (third, Queue.STANDARD)]
     assert agreement_on(ticket, *words) == (1, 1.0)
+
+
+def test_labels_that_the_calibration_may_have_been_fitted_on_are_counted() -> None:
+    agent, old, new = acting(person("agent")), scored(URGENT), scored(CALM)
+    pipeline.confirm(old.pk, agent)
+    model = ActivePolicy.current().model
+    decide_by(calibration=Calibration.objects.create(version="ours-1", model=model, a_millionths=500_000))
+    pipeline.confirm(new.pk, agent)
+    assert told("labels")["calibrated_on"] == 1
+    assert "1 of them were labelled before that calibration was made" in output_of("evaluate", "labels")
+
+
+def test_what_there_was_none_of_is_not_told_as_a_figure(tmp_path: Path) -> None:
+    """Only standard tickets, all left standard: precision and recall of the urgent queue, and AUC, are of nothing."""
+    found = told(write(tmp_path, [{"body": CALM, "urgent": False}] * 20))
+    rows = {row["name"]: row["value"] for row in labelled_in_words(found)}
+    assert {rows[name] for name in ("urgent, precision", "urgent, recall", "AUC")} == {"none to tell"}
+    assert rows["standard, recall"] == "100.0 %"
+
+
+def test_two_people_with_one_and_the_same_word_have_no_kappa() -> None:
+    ticket, one, other = scored(URGENT), acting(person("agent")), acting(person("agent"))
+    for agent in (one, other):
+        pipeline.confirm(ticket.pk, agent)
+    assert "kappa" not in told("labels")["people"]
+    assert "kappa has nothing to tell" in output_of("evaluate", "labels")
 
 
 def asks_for_nothing_else(page: str) -> bool:

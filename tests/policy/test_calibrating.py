@@ -11,11 +11,18 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from scoring.calibration import UNCALIBRATED
-from tests.factories import CALM, URGENT, acting, person, scored, submitted
+from tests.factories import CALM, URGENT, acting, decide_by, person, scored, submitted
 from tickets import pipeline
 from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Calibration, Entry, Kind, Label, Queue, RegisteredModel
-from tickets.policy.calibrating import CannotCalibrate, Labelled, Method, data_digest, labelled_by_people
+from tickets.policy.calibrating import (
+    CannotCalibrate,
+    Labelled,
+    Method,
+    calibrate,
+    data_digest,
+    labelled_by_people,
+)
 from tickets.policy.labels import learned_by
 from tickets.policy.versions import CalibrationOfAnotherModel, is_carried, like
 
@@ -106,6 +113,24 @@ class TestFitting:
         assert Calibration.objects.get(pk=row.pk).values.probability(3.0) == pytest.approx(
             UNCALIBRATED.probability(1.0), abs=0.06
         )
+
+    def test_before_is_the_calibration_in_use_and_not_none_at_all(self) -> None:
+        found = drawn(2_000)
+        first, _ = pipeline.calibrate(found[:1_000], active_model(), Method.PLATT, BY)
+        decide_by(calibration=first)
+        second, _ = pipeline.calibrate(found[1_000:], active_model(), Method.PLATT, BY)
+        assert second.figures["before"]["brier"] == pytest.approx(second.figures["after"]["brier"], abs=0.005)
+        assert second.figures["before"]["brier"] < first.figures["before"]["brier"] - 0.005
+
+    def test_a_map_is_not_praised_for_following_the_chance_of_its_own_labels(self) -> None:
+        """Margins that are right as they are: whatever is fitted to 200 of them is worse, and on the whole shown so."""
+        model, gains = RegisteredModel(name="m", digest="0" * 64), []
+        for seed in range(20):
+            right = [Labelled(one.margin / 3, one.urgent) for one in drawn(200, seed)]
+            shown = calibrate(right, model, Method.ISOTONIC).figures
+            gains.append(shown["before"]["brier"] - shown["after"]["brier"])
+        assert sum(gains) < 0
+        assert sum(gain > 0 for gain in gains) < 10
 
     @pytest.mark.parametrize(
         ("found", "says"),

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.types import Model
 from tests.factories import CALM, URGENT, acting, person, scored
 from tickets import pipeline
 from tickets.flow.canonical import without_floats
 from tickets.models import Queue
-from tickets.policy.held_out import figures
-from tickets.policy.training import CannotTrain, Example, data_digest, described, labelled_by_people, split
+from tickets.policy.held_out import behind, figures
+from tickets.policy.training import (
+    CannotTrain,
+    Example,
+    _calibrated,
+    data_digest,
+    described,
+    labelled_by_people,
+    split,
+)
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -28,6 +38,12 @@ class TestSplit:
         earlier, later = split(examples(200, timed=True), 0.2, 0)
         assert (len(earlier), len(later)) == (160, 40)
         assert max(one.at for one in earlier if one.at) < min(one.at for one in later if one.at)
+
+    def test_a_text_that_was_there_before_is_not_held_out(self) -> None:
+        whole = [Example(f"text {n % 150}", n % 3 == 0, NOW + timedelta(hours=n)) for n in range(200)]
+        earlier, later = split(whole, 0.3, 0)
+        assert len(earlier) == 140
+        assert [one.text for one in later] == [f"text {n}" for n in range(140, 150)]
 
     def test_where_one_time_is_missing_a_share_is_drawn(self) -> None:
         whole = [*examples(200, timed=True)[1:], Example("text 0", True)]
@@ -93,6 +109,28 @@ def test_what_was_learned_from_is_told_with_its_span_in_microseconds() -> None:
 
 def test_the_log_gets_whole_numbers() -> None:
     assert without_floats({"auc": [0.5, 1], "name": "x"}) == {"auc": [500_000, 1], "name": "x"}
+
+
+def test_a_head_that_learned_nothing_is_no_model_whatever_its_slope() -> None:
+    chance, refused = random.Random(3), 0
+    for _ in range(20):
+        margins = [chance.gauss(0, 1) for _ in range(160)]
+        labels = [chance.random() < 0.3 for _ in margins]
+        try:
+            _calibrated(Model("m", "0" * 64), margins, labels)
+        except CannotTrain as error:
+            assert "no more than chance" in str(error)
+            refused += 1
+    assert refused >= 18
+
+
+def test_how_far_a_model_is_ahead_is_told_of_the_same_tickets() -> None:
+    labels = [True, False] * 50
+    learned, present = [0.9, 0.1] * 50, [0.9, 0.9] * 50
+    difference, low, high = behind(present, learned, labels, 700_000)
+    assert difference == 0.5
+    assert 0.35 < low < difference < high < 0.65
+    assert behind(learned, learned, labels, 700_000)[0] == 0
 
 
 def test_figures_lie_within_their_intervals_and_the_threshold_itself_is_standard() -> None:

@@ -62,7 +62,7 @@ def test_brier_and_log_loss_are_their_definitions(given_rows: list[tuple[float, 
     assert brier(chances, labels) == pytest.approx(
         sum((chance - label) ** 2 for chance, label in given_rows) / len(given_rows)
     )
-    surprise = [-math.log(max(1e-12, chance if label else 1 - chance)) for chance, label in given_rows]
+    surprise = [-math.log(max(5e-7, chance if label else 1 - chance)) for chance, label in given_rows]
     assert log_loss(chances, labels) == pytest.approx(sum(surprise) / len(given_rows))
 
 
@@ -82,9 +82,18 @@ def test_a_paired_interval_gets_narrower_with_more_tickets() -> None:
 def test_kappa_is_cohens() -> None:
     """Cohen 1960's definition on a table by hand: 20 and 15 agreed, 5 and 10 not; agreement 0.7, by chance 0.5."""
     pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
-    assert kappa(pairs) == pytest.approx(0.4)
-    assert kappa([]) == 0
-    assert kappa([(True, True)] * 5) == 0
+    assert (kappa(pairs) or ())[0] == pytest.approx(0.4)
+
+
+def test_the_interval_of_kappa_has_a_width_where_all_agree() -> None:
+    value, low, high = kappa([(True, True), (False, False)] * 10) or (0, 0, 0)
+    assert value == high == 1
+    assert 0.5 < low < 1
+
+
+@pytest.mark.parametrize("pairs", [[], [(True, True)] * 5])
+def test_where_nothing_tells_two_labellers_from_chance_there_is_no_kappa(pairs: list[tuple[bool, bool]]) -> None:
+    assert kappa(pairs) is None
 
 
 def test_the_interval_of_the_calibration_error_is_the_same_each_time_and_narrows_with_more_tickets() -> None:
@@ -94,6 +103,33 @@ def test_the_interval_of_the_calibration_error_is_the_same_each_time_and_narrows
     assert few[0] == pytest.approx(ece(chances, labels), abs=1e-4)
     assert many[2] - many[1] < few[2] - few[1]
     assert many[1] <= many[0] <= many[2]
+
+
+@pytest.mark.parametrize(("slope", "number"), [(1.0, 60), (1.0, 400), (0.5, 400)])
+def test_the_interval_of_the_calibration_error_holds_the_true_one_nineteen_times_in_twenty(
+    slope: float, number: int
+) -> None:
+    chance, hits = random.Random(9), 0
+    true = 0.0 if slope == 1 else _true_error(slope, chance)
+    for _ in range(100):
+        margins = [chance.gauss(0, 2) for _ in range(number)]
+        labels = [chance.random() < _sigmoid(slope * margin) for margin in margins]
+        _, low, high = ece_interval([_sigmoid(margin) for margin in margins], labels)
+        hits += low <= true <= high
+    assert hits >= 90
+
+
+def _true_error(slope: float, chance: random.Random) -> float:
+    """Of probabilities sigmoid(margin) where sigmoid(slope * margin) is true."""
+    gaps: dict[int, list[float]] = {}
+    for _ in range(100_000):
+        margin = chance.gauss(0, 2)
+        gaps.setdefault(int(_sigmoid(margin) * 10), []).append(_sigmoid(margin) - _sigmoid(slope * margin))
+    return sum(abs(sum(found)) for found in gaps.values()) / 100_000
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
 @given(rows)

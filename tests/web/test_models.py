@@ -95,12 +95,18 @@ def test_a_model_that_was_trained_here_shows_what_the_log_says_it_was_judged_by(
         "base": {"id": "compact-1", "digest": "1" * 64},
         "learned_from": part,
         "held_out": part | {"labels": 120},
-        "figures": dict.fromkeys(JUDGED, figures),
+        "figures": dict.fromkeys(JUDGED, figures) | {"present model": figures | {"behind": [0.031, -0.012, 0.074]}},
     }
     calibration = Calibration(version="ours-2", a_millionths=1_000_000, b_millionths=0)
     row, _, _ = pipeline.register_trained(Model("learned-1", "2" * 64), card, calibration, None, BY)
     page = shown(f"/ops/models/{row.pk}/")
-    for told in ("480 labelled tickets", "120 others", "91.0 % (84.0 to 95.0)", "0.950 (0.910 to 0.970)"):
+    for told in (
+        "480 labelled tickets",
+        "120 others",
+        "91.0 % (84.0 to 95.0)",
+        "0.950 (0.910 to 0.970)",
+        "+3.1 points (-1.2 to +7.4)",
+    ):
         assert told in page
     assert f"/audit/decisions/{Entry.objects.get(subject=f'model:{row.pk}', kind='model_registered').seq}/" in page
 

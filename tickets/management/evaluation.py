@@ -53,9 +53,15 @@ def _labelled_table(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['tickets']:,} tickets, {found['urgent']:,} urgent; policy {found['policy']}, {found['model']}, "
         f"threshold {found['threshold']}, calibration {found['calibration']}",
-        *(f"{row['name']:<24}{row['value']} ({row['interval']})" for row in labelled_in_words(found)),
+        *(_line(row) for row in labelled_in_words(found)),
         f"{'Brier score':<24}{found['brier']:.3f}; log loss {found['log_loss']:.3f}",
     ]
+    if found.get("calibrated_on"):
+        lines.insert(
+            1,
+            f"{found['calibrated_on']:,} of them were labelled before that calibration was made; if it was fitted on "
+            "them, its error is larger than it looks here",
+        )
     if found.get("left_out"):
         lines.insert(1, f"{found['left_out']:,} labelled tickets are left out: the model may have learned from them")
     for name, groups in found["groups"].items():
@@ -67,8 +73,18 @@ def _labelled_table(found: dict[str, Any]) -> list[str]:
             if (group := groups[value])
         ]
     if people["pairs"]:
-        lines.append(
-            f"{'two people agree':<24}{share(people['agreement'])} on {people['pairs']:,} tickets, "
-            f"kappa {people['kappa']:.2f}"
-        )
+        agreement = f"{share(people['agreement'])} on {people['pairs']:,} tickets"
+        lines.append(f"{'two people here agree':<24}{agreement}, {_kappa(people)}")
     return lines
+
+
+def _line(row: dict[str, str]) -> str:
+    interval = f" ({row['interval']})" if row["interval"] else ""
+    return f"{row['name']:<24}{row['value']}{interval}"
+
+
+def _kappa(people: dict[str, Any]) -> str:
+    if "kappa" not in people:
+        return "all with one and the same word, so kappa has nothing to tell"
+    low, high = people["kappa_between"]
+    return f"kappa {people['kappa']:.2f} ({low:.2f} to {high:.2f})"

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from scoring.calibration import UNCALIBRATED
 from tickets import wake
 from tickets.flow.record import record
 from tickets.models import ActivePolicy, Calibration, Policy, RegisteredModel
@@ -35,7 +36,9 @@ def activate_policy(policy: Policy, by: Actor, reason: str) -> None:
 
 def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method, by: Actor) -> tuple[Calibration, bool]:
     """A new version of the map from margin to probability, and whether it is new. Raises CannotCalibrate."""
-    fitted = calibrating.calibrate(found, model, method)
+    policy = ActivePolicy.current()
+    present = policy.calibration.values if policy.model == model else UNCALIBRATED
+    fitted = calibrating.calibrate(found, model, method, present)
     calibrating.refuse_useless(fitted)
     with transaction.atomic():
         ActivePolicy.locked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from tickets.policy.labels import unknown_to
 FEWEST = {"platt": 20, "isotonic": 200}
 """Labels. A free-form map fitted on fewer follows their chance (Niculescu-Mizil and Caruana 2005)."""
 _FOLDS = 5
+_SEED = 0
 _PLACES = 4
 
 
@@ -61,10 +63,14 @@ def labelled_by_people(model: RegisteredModel) -> list[Labelled]:
     ]
 
 
-def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method) -> Calibration:
-    """An unsaved version. Its figures come from folds: each label is judged by a map that was fitted without it."""
+def calibrate(
+    found: Sequence[Labelled], model: RegisteredModel, method: Method, present: Values = UNCALIBRATED
+) -> Calibration:
+    """An unsaved version. Its figures come from folds: each label is judged by a map that was fitted without it, and,
+    under "before", by the one in use, `present`.
+    """
     _refuse_too_few(found, method)
-    ordered = sorted(found, key=lambda one: (one.urgent, one.margin))
+    ordered = _drawn(found)
     whole = _fitted(ordered, method)
     digest = data_digest(found)
     return Calibration(
@@ -77,7 +83,7 @@ def calibrate(found: Sequence[Labelled], model: RegisteredModel, method: Method)
         figures={
             "labels": len(found),
             "urgent": sum(one.urgent for one in found),
-            "before": _figures(ordered, [UNCALIBRATED] * _FOLDS),
+            "before": _figures(ordered, [present] * _FOLDS),
             "after": _figures(ordered, [_fitted(_without(ordered, fold), method) for fold in range(_FOLDS)]),
         },
     )
@@ -130,8 +136,18 @@ def _fitted(found: Sequence[Labelled], method: Method) -> Values:
     return Values(method, *fit(margins, labels))
 
 
+def _drawn(found: Sequence[Labelled]) -> list[Labelled]:
+    """In an order that comes from the labels alone, each queue by itself, so that every fifth has its share of both.
+
+    Not by margin: each fifth would be a copy of the others, and a map be judged by what it was fitted to, all but.
+    """
+    ordered = sorted(found, key=lambda one: one.margin)
+    random.Random(_SEED).shuffle(ordered)
+    return sorted(ordered, key=lambda one: one.urgent)
+
+
 def _without(ordered: Sequence[Labelled], fold: int) -> list[Labelled]:
-    """Every fifth label is left out: sorted by label and margin, so the folds are alike."""
+    """Every fifth label is left out."""
     return [one for place, one in enumerate(ordered) if place % _FOLDS != fold]
 
 

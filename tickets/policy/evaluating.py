@@ -149,12 +149,15 @@ def data_digest(cases: Iterable[Case]) -> str:
 def measured(source: str, outcomes: Sequence[Outcome], policy: Policy) -> Measured:
     """What `report` says of a source, with how far people agree, ready to be kept.
 
-    left_out, of labels: how many tickets the model may have learned from.
+    Of labels also, in tickets: left_out, which the model may have learned from; calibrated_on, which are judged though
+    they were labelled when the calibration in use was made, so that it may have been fitted on them.
     """
     digest = data_digest(one.case for one in outcomes)
     found = report(outcomes, policy) | {"data_digest": digest, "people": agreement()}
     if source == LABELS:
         found["left_out"] = learned_by(policy.model).values("ticket").distinct().count()
+        known = unknown_to(policy.model).filter(at__lte=policy.calibration.created_at)
+        found["calibrated_on"] = known.values("ticket").distinct().count()
     return Measured(source, digest, policy, found, {name: found[name] for name in _MAIN})
 
 
@@ -168,12 +171,12 @@ def agreement() -> dict[str, Any]:
     for label in sorted(last.values(), key=lambda label: label.seq):
         words.setdefault((label.ticket_id, label.input_version), []).append(label.queue == Queue.URGENT)
     pairs = [(said[0], said[1]) for said in words.values() if len(said) > 1]
-    agreed = sum(one == other for one, other in pairs)
+    agreed, beyond_chance = sum(one == other for one, other in pairs), kappa(pairs)
     return {
         "pairs": len(pairs),
         "agreement": wilson(agreed, len(pairs)),
         "agreement_88": wilson(agreed, len(pairs), Z_88),
-        "kappa": round(kappa(pairs), _PLACES),
+        **({"kappa": beyond_chance[0], "kappa_between": list(beyond_chance[1:])} if beyond_chance else {}),
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from scoring.suites.words import NONE, is_untold
+
 Row = dict[str, str]
 
 
@@ -22,16 +24,21 @@ def labelled_in_words(found: dict[str, Any]) -> Iterator[Row]:
         for name, value in figures.items():
             yield _row(f"{queue}, {name}", value)
     for name, figure in (("AUC", "auc"), ("AUC, keyword rules", "auc_rules"), ("calibration error", "ece")):
-        yield {"name": name, "value": f"{found[figure]:.3f}", "interval": _between(found, figure)}
+        yield _figure(name, found[figure], found.get("between", {}).get(figure))
 
 
-def _between(found: dict[str, Any], figure: str) -> str:
+def _figure(name: str, value: float, between: Sequence[float] | None) -> Row:
     """What was kept before there were such intervals has none."""
-    low, high = found.get("between", {}).get(figure, (None, None))
-    return "no interval was kept" if low is None else f"{low:.3f} to {high:.3f}"
+    if between is None:
+        return {"name": name, "value": f"{value:.3f}", "interval": "no interval was kept"}
+    if is_untold((value, *between)):
+        return {"name": name, "value": NONE, "interval": ""}
+    return {"name": name, "value": f"{value:.3f}", "interval": f"{between[0]:.3f} to {between[1]:.3f}"}
 
 
 def _row(name: str, share: Sequence[float]) -> Row:
+    if is_untold(share):
+        return {"name": name, "value": NONE, "interval": ""}
     return {
         "name": name,
         "value": f"{100 * share[0]:.1f} %",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.calibration import UNCALIBRATED, fit
 from scoring.calibration import Calibration as Values
+from scoring.measures import auc_interval
 from scoring.types import Model
 from tickets.flow.canonical import without_floats
 from tickets.flow.record import Draft
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 FEWEST = 100
 """Labels in all; and of each queue:"""
 FEWEST_EARLIER, FEWEST_LATER = 10, 2
+_CHANCE = 0.5
 
 
 class CannotTrain(ValueError):
@@ -66,13 +68,15 @@ def labelled_by_people() -> list[Example]:
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """To learn from, and to be judged by: the latest, or where a time is missing a share by a hash of the text.
 
-    The hash makes the split independent of the order of the file and puts equal texts on one side.
-    Raises CannotTrain where either part has too few of a kind.
+    The hash makes the split independent of the order of the file and puts equal texts on one side; of the latest, those
+    are left out whose text was there before. Raises CannotTrain where either part has too few of a kind.
     """
     if all(one.at for one in examples):
         ordered = sorted(examples, key=lambda one: (one.at, *_place(one, seed)))
         begins = len(ordered) - round(share * len(ordered))
-        earlier, later = ordered[:begins], ordered[begins:]
+        earlier = ordered[:begins]
+        known = {one.text for one in earlier}
+        later = [one for one in ordered[begins:] if one.text not in known]
     else:
         ordered = sorted(examples, key=lambda one: _place(one, seed))
         texts = list(dict.fromkeys(one.text for one in ordered))
@@ -155,12 +159,20 @@ def _calibrated(model: Model, margins: Sequence[float], labels: Sequence[bool]) 
     try:
         row = calibrate(found, RegisteredModel(name=model.id, digest=model.digest), Method.PLATT)
         refuse_useless(row)
+        _refuse_chance(margins, labels)
     except ValueError as error:
         raise CannotTrain(
             "Nothing in these texts tells the urgent ones from the others: of texts it had not seen, the new model "
             "said no more than chance would. Look at the labels first; it was not stored."
         ) from error
     return row
+
+
+def _refuse_chance(margins: Sequence[float], labels: Sequence[bool]) -> None:
+    """Half of all heads that learned nothing have a slope above zero."""
+    _, low, _ = auc_interval(margins, labels)
+    if low <= _CHANCE:
+        raise ValueError("an area that chance reaches too")
 
 
 def _of_words(margins: Sequence[float], labels: Sequence[bool]) -> Values:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.compact import Compact
-from scoring.suites.words import share
+from scoring.suites.words import points, share
 from tickets.flow.decide import MILLION
 from tickets.models import Entry, Kind, RegisteredModel
-from tickets.policy.held_out import JUDGED, RULES
+from tickets.policy.held_out import BEHIND, JUDGED, RULES
 
 Row = dict[str, str]
 
@@ -42,8 +42,8 @@ def making_of(model: RegisteredModel) -> Making | None:
 
 def _trained(body: dict[str, Any]) -> Iterator[Row]:
     for who in JUDGED:
-        found = body["figures"][who]
-        yield _row(who, *([number / MILLION for number in found[name]] for name in ("accuracy", "auc", "ece")))
+        found = {name: [number / MILLION for number in value] for name, value in body["figures"][who].items()}
+        yield _row(who, found["accuracy"], found["auc"], found["ece"], found.get(BEHIND, ()))
 
 
 def _shipped(name: str, card: dict[str, Any]) -> Making:
@@ -53,8 +53,16 @@ def _shipped(name: str, card: dict[str, Any]) -> Making:
     return Making(card["learned_from"], figures["tickets"], [model, rules])
 
 
-def _row(who: str, accuracy: Sequence[float], auc: Sequence[float], ece: Sequence[float] = ()) -> Row:
-    return {"who": who, "accuracy": share(accuracy), "auc": _figure(auc), "ece": _figure(ece) if ece else "-"}
+def _row(
+    who: str, accuracy: Sequence[float], auc: Sequence[float], ece: Sequence[float] = (), behind: Sequence[float] = ()
+) -> Row:
+    return {
+        "who": who,
+        "accuracy": share(accuracy),
+        "auc": _figure(auc),
+        "ece": _figure(ece) if ece else "-",
+        "behind": points(behind) if behind else "-",
+    }
 
 
 def _figure(interval: Sequence[float]) -> str:

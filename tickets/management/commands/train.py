@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from scoring.suites.words import points
 from scoring.types import Scorer
 from tickets import pipeline
 from tickets.intake.cells import FileRefused
@@ -19,6 +20,7 @@ from tickets.intake.labelled import BadLabel, Columns, LabelledTicket, labelled_
 from tickets.management.asking import AskingCommand, carried
 from tickets.models import ActivePolicy, Calibration, Policy
 from tickets.policy import held_out, training
+from tickets.policy.held_out import BEHIND
 from tickets.policy.measured import LABELS
 from tickets.policy.training import CannotTrain, Example, Trained
 
@@ -146,10 +148,11 @@ def _told(
     )
     told = ", ".join(f"{name} {logits:.2f}" for name, logits in spread.items())
     yield f"how far each part moves a ticket's margin, in logits: {told}"
-    yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}"
+    yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'the new one is ahead by':>28}"
     for name, figures in card["figures"].items():
         cells = (_cell(figures[figure]) for figure in ("accuracy", "auc", "ece"))
-        yield f"{name:<15}{''.join(f'{cell:>24}' for cell in cells)}"
+        ahead = points(figures[BEHIND]) if BEHIND in figures else ""
+        yield f"{name:<15}{''.join(f'{cell:>24}' for cell in cells)}{ahead:>28}"
     carrying = f"SCORER=scoring.learned.Learned LEARNED_MODEL={folder}"
     yield "It decides nothing yet. Start a score worker with it, draft a policy that names it, and activate that:"
     yield f"  {carrying} celery --app triage worker --queues score --concurrency 1"
