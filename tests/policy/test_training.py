@@ -119,8 +119,7 @@ def test_a_head_that_learned_nothing_is_no_model_whatever_its_slope() -> None:
         try:
             _calibrated(Model("m", "0" * 64), margins, labels)
         except CannotTrain as error:
-            assert "no more than chance" in str(error)
-            refused += 1
+            refused += "no more than chance" in str(error)
     assert refused >= 18
 
 
