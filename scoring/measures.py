@@ -15,8 +15,8 @@ _HALVINGS = 40
 _DRAWS = 1_000
 
 
-def wilson(right: int, total: int, z: float = Z_95) -> tuple[float, float, float]:
-    """Share and its interval, of 95 % unless told (Wilson 1927)."""
+def wilson(right: float, total: float, z: float = Z_95) -> tuple[float, float, float]:
+    """Share and its interval, of 95 % unless told (Wilson 1927); of parts of observations, where some depend."""
     if not total:
         return (0.0, 0.0, 1.0)
     share, z2 = right / total, z**2

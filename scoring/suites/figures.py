@@ -25,6 +25,8 @@ from scoring.suites.texts import (
 )
 
 _PLACES = 4
+_DEPENDENT = {"style_variants_alike": 2}
+"""How many hits stand or fall together: a content's formal and its casual text, both held against its plain one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def _shares(judged: Sequence[Judged]) -> dict[str, Any]:
         "scary_logs_right": [one.right for one in of(SCARY_LOGS)],
         "calm_emergencies_right": [one.right for one in of(CALM_EMERGENCIES)],
     }
-    return {name: _share(hits) for name, hits in found.items()}
+    return {name: _share(hits, _DEPENDENT.get(name, 1)) for name, hits in found.items()}
 
 
 def _obeyed(orders: Sequence[Judged], *, wanted: bool) -> list[bool]:
@@ -152,5 +154,7 @@ def _alike(judged: Iterable[Judged]) -> list[bool]:
     return [len(verdicts) == 1 for verdicts in said.values()]
 
 
-def _share(hits: Sequence[bool]) -> dict[str, Any]:
-    return {"count": sum(hits), "of": len(hits), "share": list(wilson(sum(hits), len(hits)))}
+def _share(hits: Sequence[bool], dependent: int) -> dict[str, Any]:
+    """dependent: so many hits are one observation for the interval, the widest it can be."""
+    count, total = sum(hits), len(hits)
+    return {"count": count, "of": total, "share": list(wilson(count / dependent, total / dependent))}

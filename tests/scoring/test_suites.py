@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.measures import wilson
 from scoring.suites import texts as files
 from scoring.suites.association import has_markdown, phi, phi_with_interval, style_control_score
 from scoring.suites.figures import Judged, figures
-from scoring.suites.texts import CLEAN, ORDERED, PLAIN, SuiteText, digest, texts
+from scoring.suites.texts import CLEAN, ORDERED, PLAIN, STYLE, SuiteText, digest, texts
 from scoring.suites.words import ATTRIBUTES, SHARES, WHEN, in_words
 from scoring.text import normalise
 from scoring.training.data import Example, tickets
@@ -180,6 +181,11 @@ class TestFigures:
         assert count == total - 1
         count, total = counted(lambda one: one.urgent != (one == flipped), "style_contents_alike")
         assert count == total - 1
+
+    def test_variants_of_one_content_are_one_observation(self) -> None:
+        found = figures([Judged(one, one.urgent) for one in texts()])["shares"]["style_variants_alike"]
+        contents = len({one.content for one in texts() if one.suite == STYLE})
+        assert (found["of"], found["share"]) == (2 * contents, list(wilson(contents, contents)))
 
     def test_languages_add_up_to_the_whole(self) -> None:
         found = judged(lambda one: len(one.text) % 2 == 0)
