@@ -32,11 +32,12 @@ def phi_with_interval(contents: Mapping[str, Sequence[Pair]]) -> tuple[float, fl
     """phi of all pairs, and its 95 % interval.
 
     Texts of one content are no independent evidence, so whole contents are drawn again (bootstrap of clusters,
-    percentiles; Field and Welsh 2007, "Bootstrapping clustered data"). The same pairs always give the same interval.
+    percentiles; Field and Welsh 2007, "Bootstrapping clustered data"). The same pairs always give the same interval:
+    all of -1 to 1 where one of the two never changes, so that nothing is known.
     """
-    if not contents:
-        return 0.0, -1.0, 1.0
     cells = [_cells(contents[name]) for name in sorted(contents)]
+    if not cells or not _margins(_summed(cells)):
+        return 0.0, -1.0, 1.0
     chance = random.Random(len(cells))
     drawn = sorted(_phi(_summed(chance.choices(cells, k=len(cells)))) for _ in range(_DRAWS))
     low, high = (drawn[round(tail * (_DRAWS - 1))] for tail in _TAILS)
@@ -68,5 +69,10 @@ def _summed(rows: Sequence[Cells]) -> Cells:
 
 def _phi(cells: Cells) -> float:
     a, b, c, d = cells
-    margins = (a + b) * (c + d) * (a + c) * (b + d)
+    margins = _margins(cells)
     return (a * d - b * c) / math.sqrt(margins) if margins else 0.0
+
+
+def _margins(cells: Cells) -> int:
+    a, b, c, d = cells
+    return (a + b) * (c + d) * (a + c) * (b + d)

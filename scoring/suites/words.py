@@ -78,6 +78,8 @@ def _counted(found: dict[str, Any]) -> str:
 
 
 def _phi(value: Sequence[float]) -> str:
+    if tuple(value[1:]) == (-1, 1):
+        return NONE
     return f"{value[0]:+.2f} ({value[1]:+.2f} to {value[2]:+.2f})"
 
 

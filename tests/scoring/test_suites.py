@@ -125,6 +125,12 @@ class TestAssociation:
         assert few[1] <= few[0] <= few[2]
         assert many[2] - many[1] < few[2] - few[1]
 
+    def test_a_verdict_that_never_changes_goes_together_with_nothing_and_says_so(self) -> None:
+        found = figures([Judged(one, said=False) for one in texts()])
+        assert found["phi"]["length"]["before"] == [0, -1, 1]
+        rows = in_words(found | {"rules": found})["associations"]
+        assert {row["model"] for row in rows} == {"none to tell"}
+
     def test_without_contents_everything_is_possible(self) -> None:
         assert phi_with_interval({}) == (0, -1, 1)
 
@@ -169,7 +175,7 @@ class TestFigures:
     def test_who_goes_by_markdown_alone_has_no_association_left_on_plain_words(self) -> None:
         markdown = judged(lambda one: has_markdown(one.text))["phi"]["markdown"]
         assert markdown["before"] == [1, 1, 1]  # type: ignore[comparison-overlap]
-        assert markdown["after"] == [0, 0, 0]  # type: ignore[comparison-overlap]
+        assert markdown["after"] == [0, -1, 1]  # type: ignore[comparison-overlap]
 
     def test_who_goes_by_content_alone_has_the_same_phi_before_and_after(self) -> None:
         for attribute in judged(lambda one: one.urgent)["phi"].values():
