@@ -52,7 +52,7 @@ def test_the_commands_in_it_work(document: Path, site: Installation, tmp_path: P
         env=site.environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
