@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
+
+from triage.made_once import made_once
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(environ.Env()("VAR_DIR", default=str(BASE_DIR / "var")))
@@ -21,15 +20,7 @@ def _secret_key() -> str:
     """SECRET_KEY, or for the embedded default one made once and kept readable by its owner alone."""
     if given := env("SECRET_KEY", default=""):
         return str(given)
-    path = VAR_DIR / "secret_key"
-    if not path.exists():
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all, and one for all, however many processes start at once.
-        with tempfile.NamedTemporaryFile("w", dir=VAR_DIR) as made, suppress(FileExistsError):
-            made.write(secrets.token_urlsafe(64))
-            made.flush()
-            os.link(made.name, path)
-    return path.read_text()
+    return made_once(VAR_DIR / "secret_key", lambda: secrets.token_urlsafe(64).encode()).decode()
 
 
 SECRET_KEY = _secret_key()
