@@ -52,7 +52,7 @@ def kappa(pairs: Sequence[tuple[bool, bool]]) -> tuple[float, float, float] | No
     if not total or chance == 1:
         return None
     agreed = wilson(sum(one == other for one, other in pairs), total)
-    value, low, high = (round((share - chance) / (1 - chance), 4) for share in agreed)
+    value, low, high = (max(-1.0, round((share - chance) / (1 - chance), 4)) for share in agreed)
     return value, low, high
 
 

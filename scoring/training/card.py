@@ -45,7 +45,8 @@ figures), `calibration.json` (margin to probability).
 ## Figures
 Of exactly these weights, on {tickets:,} tickets of trades that they never saw ({trades}).
 No setting was chosen by them, but for one choice between two trainings that is told below.
-Intervals: 95 %; of shares Wilson's, of AUC Newcombe's (2006, method 5), of the calibration error by resampling.
+Intervals: 95 %; of shares Wilson's, of AUC Newcombe's (2006, method 5), of the calibration error by how far chance may
+move each bin of it.
 Accuracy: at a calibrated probability of 0.7, each trade with a calibration fitted on the others; the calibration that
 ships is fitted on all of them.
 

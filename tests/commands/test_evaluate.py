@@ -194,7 +194,7 @@ def test_labels_that_the_calibration_may_have_been_fitted_on_are_counted() -> No
     agent, old, new = acting(person("agent")), scored(URGENT), scored(CALM)
     pipeline.confirm(old.pk, agent)
     model = ActivePolicy.current().model
-    decide_by(calibration=Calibration.objects.create(version="ours-1", model=model, a_millionths=500_000))
+    decide_by(calibration=Calibration.objects.create(version="ours-1", model=model, figures={"present": "x"}))
     pipeline.confirm(new.pk, agent)
     assert told("labels")["calibrated_on"] == 1
     assert "1 of them were labelled before that calibration was made" in output_of("evaluate", "labels")

@@ -91,6 +91,12 @@ def test_the_interval_of_kappa_has_a_width_where_all_agree() -> None:
     assert 0.5 < low < 1
 
 
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40))
+def test_kappa_lies_within_its_interval_and_that_between_minus_one_and_one(pairs: list[tuple[bool, bool]]) -> None:
+    value, low, high = kappa(pairs) or (0, 0, 0)
+    assert -1 <= low <= value <= high <= 1
+
+
 @pytest.mark.parametrize("pairs", [[], [(True, True)] * 5])
 def test_where_nothing_tells_two_labellers_from_chance_there_is_no_kappa(pairs: list[tuple[bool, bool]]) -> None:
     assert kappa(pairs) is None

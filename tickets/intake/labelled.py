@@ -86,7 +86,9 @@ def time_of(ticket: LabelledTicket, name: str) -> datetime:
 def _some(values: Iterable[str], most: int = 10) -> str:
     """Of a column that nobody expected, there may be as many as rows."""
     first = sorted(values)[: most + 1]
-    return ", ".join(printable(value) for value in first[:most]) + (" ..." if len(first) > most else "")
+    return ", ".join(printable(value) if value else "''" for value in first[:most]) + (
+        " ..." if len(first) > most else ""
+    )
 
 
 def _row(row: Cells, header: list[str], columns: Columns) -> LabelledTicket:

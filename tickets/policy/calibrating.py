@@ -64,10 +64,11 @@ def labelled_by_people(model: RegisteredModel) -> list[Labelled]:
 
 
 def calibrate(
-    found: Sequence[Labelled], model: RegisteredModel, method: Method, present: Values = UNCALIBRATED
+    found: Sequence[Labelled], model: RegisteredModel, method: Method, present: Values | None = None
 ) -> Calibration:
     """An unsaved version. Its figures come from folds: each label is judged by a map that was fitted without it, and,
-    under "before", by the one in use, `present`.
+    under "before", by the one in use, `present`, which may know some of them: then it looks better than it is. A new
+    model has none.
     """
     _refuse_too_few(found, method)
     ordered = _drawn(found)
@@ -83,7 +84,8 @@ def calibrate(
         figures={
             "labels": len(found),
             "urgent": sum(one.urgent for one in found),
-            "before": _figures(ordered, [present] * _FOLDS),
+            **({"present": present.version} if present else {}),
+            "before": _figures(ordered, [present or UNCALIBRATED] * _FOLDS),
             "after": _figures(ordered, [_fitted(_without(ordered, fold), method) for fold in range(_FOLDS)]),
         },
     )

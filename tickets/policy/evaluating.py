@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import QuerySet
+
 from scoring.keyword import Keyword
 from scoring.measures import BINS, Z_88, auc_interval, brier, ece_interval, kappa, log_loss, paired_difference, wilson
 from scoring.types import Request, Scorer
 from tickets.flow.decide import MILLION, decide
 from tickets.flow.origin import fallback_values, values_of
 from tickets.models import Label, Policy, Queue, RegisteredModel
-from tickets.policy.labels import by_people, last_said, learned_by, unknown_to
+from tickets.policy.labels import by_people, calibrated_on, last_said, learned_by, unknown_to
 from tickets.policy.measured import LABELS, Measured
 
 STRATA = {"technical": 0.7, "open": 0.2, "controversial": 0.1}
@@ -155,10 +157,13 @@ def measured(source: str, outcomes: Sequence[Outcome], policy: Policy) -> Measur
     digest = data_digest(one.case for one in outcomes)
     found = report(outcomes, policy) | {"data_digest": digest, "people": agreement()}
     if source == LABELS:
-        found["left_out"] = learned_by(policy.model).values("ticket").distinct().count()
-        known = unknown_to(policy.model).filter(at__lte=policy.calibration.created_at)
-        found["calibrated_on"] = known.values("ticket").distinct().count()
+        found["left_out"] = _tickets(learned_by(policy.model))
+        found["calibrated_on"] = _tickets(calibrated_on(policy.calibration) & unknown_to(policy.model))
     return Measured(source, digest, policy, found, {name: found[name] for name in _MAIN})
+
+
+def _tickets(said: QuerySet[Label]) -> int:
+    return said.values("ticket").distinct().count()
 
 
 def agreement() -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
-from tickets.models import Input, Label, RegisteredModel
+from tickets.models import Calibration, Input, Label, RegisteredModel
 
 
 def by_people() -> QuerySet[Label]:
@@ -24,9 +25,20 @@ def learned_by(model: RegisteredModel) -> QuerySet[Label]:
     return by_people().filter(ticket__in=_learned_by(model))
 
 
+def calibrated_on(calibration: Calibration) -> QuerySet[Label]:
+    """Those of tickets that it may have been fitted on: where `calibrate` made it, which the figures show. What comes
+    with a model was fitted on none of them, or on what the model learned from.
+    """
+    until = calibration.created_at if "present" in calibration.figures else None
+    return by_people().filter(ticket__in=_labelled_until(until))
+
+
 def _learned_by(model: RegisteredModel) -> QuerySet[Any]:
-    """Tickets. A label that was taken back since counts, too: when the model learned, it held."""
-    until = model.learned_until
+    return _labelled_until(model.learned_until)
+
+
+def _labelled_until(until: datetime | None) -> QuerySet[Any]:
+    """Tickets. A label that was taken back since counts, too: then, it held."""
     known = Label.objects.exclude(user=None).filter(at__lte=until) if until else Label.objects.none()
     return known.values("ticket")
 

@@ -82,7 +82,7 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
         texts = list(dict.fromkeys(one.text for one in ordered))
         held_out = set(texts[len(texts) - round(share * len(texts)) :])
         earlier, later = ([one for one in ordered if (one.text in held_out) == is_later] for is_later in (False, True))
-    _refuse_too_few(earlier, later)
+    _refuse_too_few(examples, earlier, later)
     return earlier, later
 
 
@@ -137,12 +137,12 @@ def _place(one: Example, seed: int) -> tuple[str, bool]:
     return hashlib.sha256(f"{seed}\n{one.text}".encode("utf-8", "replace")).hexdigest(), one.urgent
 
 
-def _refuse_too_few(earlier: Sequence[Example], later: Sequence[Example]) -> None:
+def _refuse_too_few(whole: Sequence[Example], earlier: Sequence[Example], later: Sequence[Example]) -> None:
     counts = []
     for part, fewest, name in ((earlier, FEWEST_EARLIER, "to learn from"), (later, FEWEST_LATER, "held out")):
         urgent = sum(one.urgent for one in part)
         counts.append((min(urgent, len(part) - urgent) >= fewest, f"{len(part)} {name}, {urgent} of them urgent"))
-    if len(earlier) + len(later) < FEWEST or not all(is_enough for is_enough, _ in counts):
+    if len(whole) < FEWEST or not all(is_enough for is_enough, _ in counts):
         raise CannotTrain(
             f"{'; '.join(told for _, told in counts)}. Training takes at least {FEWEST} labels, "
             f"{FEWEST_EARLIER} of each queue to learn from and {FEWEST_LATER} of each held out. "

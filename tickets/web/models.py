@@ -31,7 +31,7 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An evaluation in words. since: when the same data were first found so under the same policy."""
+    """An evaluation in words. since: when the same data were first judged under the same policy."""
 
     evaluation: Evaluation
     since: datetime
@@ -114,7 +114,7 @@ def _latest() -> QuerySet[Evaluation]:
 
 
 def _with_since(rows: QuerySet[Evaluation]) -> QuerySet[Any]:
-    """The same weights say the same of the same data, so figures hold since their first measurement by a policy."""
+    """The same weights say the same of the same data: verdicts hold since the first measurement by a policy."""
     same = Evaluation.objects.annotate(policy=KT("figures__policy")).filter(
         model=OuterRef("model"),
         source=OuterRef("source"),

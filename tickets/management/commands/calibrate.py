@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from scoring.calibration import UNCALIBRATED
 from scoring.types import Request
 from tickets import pipeline
 from tickets.intake.labelled import labelled_tickets
@@ -58,7 +59,9 @@ class Command(AskingCommand):
 
     def _tell(self, row: Calibration, model: RegisteredModel, *, is_new: bool) -> None:
         self.stdout.write(f"{row.version} for {model}{'' if is_new else ' (it existed already)'}")
-        self.stdout.write(f"{row.figures['labels']} labels, {row.figures['urgent']} urgent; judged by fifths left out:")
+        present = row.figures.get("present", UNCALIBRATED.version)
+        self.stdout.write(f"{row.figures['labels']} labels, {row.figures['urgent']} urgent; before: {present},")
+        self.stdout.write("which may know some of them; after: this one, by fifths left out of fitting")
         self.stdout.write(f"{'':<14}{'before':>10}{'after':>10}")
         for name, after in row.figures["after"].items():
             self.stdout.write(f"{name:<14}{row.figures['before'][name]:>10.4f}{after:>10.4f}")

@@ -48,7 +48,7 @@ class Command(AskingCommand):
             raise CommandError(f"{failed} {'line' if failed == 1 else 'lines'} could not be scored; each says why.")
 
     def _print(self, answer: dict[str, Any]) -> None:
-        """Whoever reads may have read enough, as `head` does: what is left goes nowhere, and is no error."""
+        """Whoever reads may have read enough, as `head` does: then it ends, without a traceback."""
         try:
             self.stdout.write(json.dumps(answer, ensure_ascii=False))
             self.stdout.flush()

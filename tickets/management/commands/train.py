@@ -62,7 +62,8 @@ class Command(AskingCommand):
     def _train(self, policy: Policy, present: Scorer, options: dict[str, Any]) -> None:
         from scoring.compact import Compact
 
-        earlier, later = training.split(_examples(options), options["test_share"], options["seed"])
+        examples = _examples(options)
+        earlier, later = training.split(examples, options["test_share"], options["seed"])
         compact = present if isinstance(present, Compact) else Compact()
         trained = training.train(compact, earlier, options["seed"], self._show)
         figures = held_out.compared(trained, later, compact, policy, present, self._show)
@@ -74,7 +75,7 @@ class Command(AskingCommand):
         self.stdout.write(
             json.dumps(_named(trained) | card | {"folder": str(folder), "calibration": calibration.version})
             if options["json"]
-            else "\n".join(_told(trained, card, calibration, folder, is_new=is_new))
+            else "\n".join(_told(trained, card, calibration, folder, len(examples), is_new=is_new))
         )
 
     def _show(self, doing: str, done: int, total: int) -> None:
@@ -138,7 +139,7 @@ def _stored(trained: Trained, card: dict[str, Any]) -> Path:
 
 
 def _told(
-    trained: Trained, card: dict[str, Any], calibration: Calibration, folder: Path, *, is_new: bool
+    trained: Trained, card: dict[str, Any], calibration: Calibration, folder: Path, given: int, *, is_new: bool
 ) -> Iterator[str]:
     learned, judged, spread = card["learned_from"], card["held_out"], card["spread"]
     yield f"{trained.model.id}, calibrated by {calibration.version}{'' if is_new else ' (it existed already)'}"
@@ -146,6 +147,8 @@ def _told(
         f"learned from {learned['labels']:,} tickets, {learned['urgent']:,} urgent; "
         f"judged on {judged['labels']:,} others, {judged['urgent']:,} urgent"
     )
+    if repeated := given - learned["labels"] - judged["labels"]:
+        yield f"left out: {repeated:,} late ones with the text of an earlier one"
     told = ", ".join(f"{name} {logits:.2f}" for name, logits in spread.items())
     yield f"how far each part moves a ticket's margin, in logits: {told}"
     yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'the new one is ahead by':>28}"
