@@ -58,7 +58,7 @@ HELD_OUT = (
 )
 OF_SUITES = ("farming", "fitness", "lab", "legal", "library", "media", "vet")
 """Written tickets of trades that scoring/suites asks about: neither learned from nor measured with."""
-SETTINGS = Settings(epochs=2)
+SETTINGS = Settings(epochs=3)
 WORDS_SHARE = 0.5
 """How much of what weighted words say is added to what the encoder says."""
 
