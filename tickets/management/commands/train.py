@@ -151,7 +151,7 @@ def _told(
         yield f"left out: {repeated:,} late ones with the text of an earlier one"
     told = ", ".join(f"{name} {logits:.2f}" for name, logits in spread.items())
     yield f"how far each part moves a ticket's margin, in logits: {told}"
-    yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'the new one is ahead by':>28}"
+    yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'learned is ahead by':>28}"
     for name, figures in card["figures"].items():
         cells = (_cell(figures[figure]) for figure in ("accuracy", "auc", "ece"))
         ahead = points(figures[BEHIND]) if BEHIND in figures else ""
