@@ -151,11 +151,11 @@ def _told(
         yield f"left out: {repeated:,} late ones with the text of an earlier one"
     told = ", ".join(f"{name} {logits:.2f}" for name, logits in spread.items())
     yield f"how far each part moves a ticket's margin, in logits: {told}"
-    yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'learned is ahead by':>28}"
+    yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'learned is ahead by':>32}"
     for name, figures in card["figures"].items():
         cells = (_cell(figures[figure]) for figure in ("accuracy", "auc", "ece"))
         ahead = points(figures[BEHIND]) if BEHIND in figures else ""
-        yield f"{name:<15}{''.join(f'{cell:>24}' for cell in cells)}{ahead:>28}"
+        yield f"{name:<15}{''.join(f'{cell:>24}' for cell in cells)}{ahead:>32}"
     carrying = f"SCORER=scoring.learned.Learned LEARNED_MODEL={folder}"
     yield "It decides nothing yet. Start a score worker with it, draft a policy that names it, and activate that:"
     yield f"  {carrying} celery --app triage worker --queues score --concurrency 1"
