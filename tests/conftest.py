@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.installation import Installation, embedded, real
@@ -32,6 +33,16 @@ def shared(file: str) -> str:
     """Tests that are marked `real` may empty the servers, or stop one; those of the browser share a site."""
     path = Path(__file__).parents[1] / file
     return "real" if "pytest.mark.real" in path.read_text() else "browser" if path.parent.name == "browser" else file
+
+
+@pytest.fixture(autouse=True)
+def elasticsearch_is_for_real_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Beside others, one of those may be filling or emptying it."""
+    if request.node.get_closest_marker("real"):
+        yield
+        return
+    with override_settings(ELASTICSEARCH_URL="", ELASTICSEARCH_ADMIN_URL="", ELASTICSEARCH_READER_URL=""):
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tests.installation import ROOT, Installation, eventually
 
 
 def start(site: Installation, file: Path, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "manage.py", "import_tickets", str(file), *arguments]
+    # Whoever runs the tests in the background of a script has Ctrl+C ignored, which children inherit.
+    command = ["env", "--default-signal=INT", sys.executable, "manage.py", "import_tickets", str(file), *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=site.environment, **streams)
 
 
