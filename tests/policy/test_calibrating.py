@@ -170,6 +170,12 @@ class TestFitting:
         assert (again.pk, is_new) == (first.pk, False)
         assert data_digest(found) != data_digest(found[1:])
 
+    def test_the_order_of_the_labels_changes_no_figure_though_margins_are_alike(self) -> None:
+        model = RegisteredModel(name="m", digest="0" * 64)
+        found = [Labelled(round(one.margin), one.urgent) for one in drawn(300)]
+        ways = [calibrate(order, model, Method.PLATT).figures for order in (found, found[::-1])]
+        assert ways[0] == ways[1]
+
     def test_the_log_holds_the_map_its_data_and_its_figures(self) -> None:
         row, _ = pipeline.calibrate(drawn(300), active_model(), Method.ISOTONIC, BY)
         entry = Entry.objects.filter(kind=Kind.CALIBRATION_ADDED).order_by("-seq")[0]

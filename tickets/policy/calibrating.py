@@ -143,7 +143,7 @@ def _drawn(found: Sequence[Labelled]) -> list[Labelled]:
 
     Not by margin: each fifth would be a copy of the others, and a map be judged by what it was fitted to, all but.
     """
-    ordered = sorted(found, key=lambda one: one.margin)
+    ordered = sorted(found, key=lambda one: (one.margin, one.urgent))
     random.Random(_SEED).shuffle(ordered)
     return sorted(ordered, key=lambda one: one.urgent)
 
