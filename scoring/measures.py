@@ -129,8 +129,13 @@ def ece_interval(chances: Sequence[float], labels: Sequence[bool]) -> tuple[floa
 def _bins(chances: Sequence[float], labels: Sequence[bool]) -> list[list[tuple[float, bool]]]:
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for chance, label in zip(chances, labels, strict=True):
-        bins[min(BINS - 1, int(chance * BINS))].append((chance, label))
+        bins[bin_of(chance)].append((chance, label))
     return bins
+
+
+def bin_of(chance: float) -> int:
+    """Of BINS of equal width; 1 is in the last one."""
+    return min(BINS - 1, int(chance * BINS))
 
 
 def brier(chances: Sequence[float], labels: Sequence[bool]) -> float:

@@ -52,6 +52,11 @@ def share(value: Sequence[float]) -> str:
     return f"{100 * value[0]:.1f} % ({100 * value[1]:.1f} to {100 * value[2]:.1f})"
 
 
+def figure(value: Sequence[float]) -> str:
+    """What is no share, with its interval."""
+    return f"{value[0]:.3f} ({value[1]:.3f} to {value[2]:.3f})"
+
+
 def points(difference: Sequence[float]) -> str:
     """A difference of two shares with its interval, in percentage points."""
     value, low, high = (f"{100 * one:+.1f}" for one in difference)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from scoring.suites.words import figure, share
+
 _TEXT = """# compact-1
 
 Tells urgent tickets from standard ones on two CPU cores. A stand-in for a large preference model where there is no GPU;
@@ -96,8 +98,8 @@ _MOST_ECE, _POINTS_OVER_RULES = 0.03, 14.2
 def card(identity: dict[str, Any]) -> str:
     """Markdown. identity: what `model.json` holds."""
     figures = identity["figures"]
-    told = {name: _share(value) for name, value in figures.items() if isinstance(value, list | tuple)}
-    told |= {name: _figure(figures[name]) for name in ("auc", "auc_keyword", "ece")}
+    told = {name: share(value) for name, value in figures.items() if isinstance(value, list | tuple)}
+    told |= {name: figure(figures[name]) for name in ("auc", "auc_keyword", "ece")}
     return _TEXT.format(
         **figures | told,
         off_mean=figures["off_torch"]["mean"],
@@ -130,12 +132,12 @@ def _targets(figures: dict[str, Any]) -> Iterator[str]:
         value: Any = figures
         for step in path:
             value = value[step]
-        yield f"| {name} | at least {100 * least:.1f} % | {_share(value)} | {_reached(value[0] >= least)} |"
+        yield f"| {name} | at least {100 * least:.1f} % | {share(value)} | {_reached(value[0] >= least)} |"
     points = 100 * (figures["accuracy"][0] - figures["accuracy_keyword"][0])
     reached = _reached(points >= _POINTS_OVER_RULES)
     yield f"| points over the keyword rules | at least {_POINTS_OVER_RULES} | {points:.1f} | {reached} |"
     ece = figures["ece"]
-    yield f"| calibration error | at most {_MOST_ECE:.3f} | {_figure(ece)} | {_reached(ece[0] <= _MOST_ECE)} |"
+    yield f"| calibration error | at most {_MOST_ECE:.3f} | {figure(ece)} | {_reached(ece[0] <= _MOST_ECE)} |"
 
 
 def _reached(is_reached: bool) -> str:  # noqa: FBT001
@@ -144,17 +146,7 @@ def _reached(is_reached: bool) -> str:  # noqa: FBT001
 
 def _table(name: str, groups: dict[str, Any]) -> str:
     rows = (
-        f"| {group} | {row['tickets']} | {_share(row['accuracy'])} | {_share(row['accuracy_keyword'])} |\n"
+        f"| {group} | {row['tickets']} | {share(row['accuracy'])} | {share(row['accuracy_keyword'])} |\n"
         for group, row in groups.items()
     )
     return f"| by {name} | tickets | this model | keyword rules |\n|---|---|---|---|\n{''.join(rows)}"
-
-
-def _share(value: Any) -> str:
-    share, low, high = (f"{100 * number:.1f}" for number in value)
-    return f"{share} % ({low} to {high})"
-
-
-def _figure(value: Any) -> str:
-    figure, low, high = (f"{number:.3f}" for number in value)
-    return f"{figure} ({low} to {high})"

@@ -11,7 +11,18 @@ from typing import Any
 from django.db.models import QuerySet
 
 from scoring.keyword import Keyword
-from scoring.measures import BINS, Z_88, auc_interval, brier, ece_interval, kappa, log_loss, paired_difference, wilson
+from scoring.measures import (
+    BINS,
+    Z_88,
+    auc_interval,
+    bin_of,
+    brier,
+    ece_interval,
+    kappa,
+    log_loss,
+    paired_difference,
+    wilson,
+)
 from scoring.types import Request, Scorer
 from tickets.flow.decide import MILLION, decide
 from tickets.flow.origin import fallback_values, values_of
@@ -214,7 +225,7 @@ def _queue(outcomes: Sequence[Outcome], *, is_urgent: bool) -> dict[str, Any]:
 def _calibration_table(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     table = []
     for place in range(BINS):
-        members = [one for one in outcomes if min(BINS - 1, int(one.score * BINS)) == place]
+        members = [one for one in outcomes if bin_of(one.score) == place]
         if members:
             mean = sum(one.score for one in members) / len(members)
             shares = wilson(sum(one.case.urgent for one in members), len(members))

@@ -17,12 +17,12 @@ def by_people() -> QuerySet[Label]:
 
 def unknown_to(model: RegisteredModel) -> QuerySet[Label]:
     """Those of tickets that it has not learned from, which alone can say how good it is."""
-    return by_people().exclude(ticket__in=_learned_by(model))
+    return by_people().exclude(ticket__in=_labelled_until(model.learned_until))
 
 
 def learned_by(model: RegisteredModel) -> QuerySet[Label]:
     """Those of tickets that it may have learned from, whoever labelled them again since."""
-    return by_people().filter(ticket__in=_learned_by(model))
+    return by_people().filter(ticket__in=_labelled_until(model.learned_until))
 
 
 def calibrated_on(calibration: Calibration) -> QuerySet[Label]:
@@ -31,10 +31,6 @@ def calibrated_on(calibration: Calibration) -> QuerySet[Label]:
     """
     until = calibration.created_at if "present" in calibration.figures else None
     return by_people().filter(ticket__in=_labelled_until(until))
-
-
-def _learned_by(model: RegisteredModel) -> QuerySet[Any]:
-    return _labelled_until(model.learned_until)
 
 
 def _labelled_until(until: datetime | None) -> QuerySet[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.compact import Compact
-from scoring.suites.words import points, share
+from scoring.suites.words import figure, points, share
 from tickets.flow.decide import MILLION
 from tickets.models import Entry, Kind, RegisteredModel
 from tickets.policy.held_out import BEHIND, JUDGED, RULES
@@ -59,12 +59,7 @@ def _row(
     return {
         "who": who,
         "accuracy": share(accuracy),
-        "auc": _figure(auc),
-        "ece": _figure(ece) if ece else "-",
+        "auc": figure(auc),
+        "ece": figure(ece) if ece else "-",
         "behind": points(behind) if behind else "-",
     }
-
-
-def _figure(interval: Sequence[float]) -> str:
-    figure, low, high = interval
-    return f"{figure:.3f} ({low:.3f} to {high:.3f})"

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from scoring.suites.words import points
+from scoring.suites.words import figure, points
 from scoring.types import Scorer
 from tickets import pipeline
 from tickets.intake.cells import FileRefused
@@ -153,15 +153,10 @@ def _told(
     yield f"how far each part moves a ticket's margin, in logits: {told}"
     yield f"{'':<15}{'accuracy':>24}{'AUC':>24}{'calibration error':>24}{'learned is ahead by':>32}"
     for name, figures in card["figures"].items():
-        cells = (_cell(figures[figure]) for figure in ("accuracy", "auc", "ece"))
+        cells = (figure(figures[column]) for column in ("accuracy", "auc", "ece"))
         ahead = points(figures[BEHIND]) if BEHIND in figures else ""
         yield f"{name:<15}{''.join(f'{cell:>24}' for cell in cells)}{ahead:>32}"
     carrying = f"SCORER=scoring.learned.Learned LEARNED_MODEL={folder}"
     yield "It decides nothing yet. Start a score worker with it, draft a policy that names it, and activate that:"
     yield f"  {carrying} celery --app triage worker --queues score --concurrency 1"
     yield f'  {carrying} manage.py use_scorer --draft --reason "..."'
-
-
-def _cell(interval: list[float]) -> str:
-    value, low, high = interval
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
