@@ -13,15 +13,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
+
+from tests.own_database import at_path, own_database
 
 ROOT = Path(__file__).resolve().parents[1]
 _SERVERS = ("DATABASE_URL", "BROKER_URL", "ELASTICSEARCH_URL", "ELASTICSEARCH_ADMIN_URL", "ELASTICSEARCH_READER_URL")
@@ -159,18 +159,13 @@ def real(folder: Path, **environment: str) -> Iterator[Installation]:
 
     Tests in this process knock on Redis too; they do so in database 0.
     """
-    name = f"triage_{uuid.uuid4().hex[:12]}"
-    servers = {server: os.environ[server] for server in _SERVERS}
-    _execute(servers["DATABASE_URL"], f"CREATE DATABASE {name}")
-    places = {"DATABASE_URL": name, "BROKER_URL": "1"}
-    own = {server: _database(servers[server], place) for server, place in places.items()}
-    values = _environment(folder) | servers | own | environment
-    empty_elasticsearch()
-    empty_redis(values["BROKER_URL"])
-    try:
+    with own_database() as database:
+        servers = {server: os.environ[server] for server in _SERVERS}
+        own = {"DATABASE_URL": database, "BROKER_URL": at_path(servers["BROKER_URL"], "1")}
+        values = _environment(folder) | servers | own | environment
+        empty_elasticsearch()
+        empty_redis(values["BROKER_URL"])
         yield from _installed(Installation(folder, values))
-    finally:
-        _execute(servers["DATABASE_URL"], f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def services(*words: str) -> None:
@@ -230,14 +225,3 @@ def _installed(installation: Installation) -> Iterator[Installation]:
 def _environment(folder: Path) -> dict[str, str]:
     ours = {"VAR_DIR": str(folder), "PORT": str(free_port()), "LOG_LEVEL": "WARNING"}
     return {name: value for name, value in os.environ.items() if name not in _SERVERS + _OTHERS} | ours
-
-
-def _database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-def _execute(url: str, statement: str) -> None:
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)

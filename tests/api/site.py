@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
-
-import psycopg2
 
 from tests.conftest import REAL
 from tests.installation import Installation, embedded
+from tests.own_database import own_database
 
 
 @contextmanager
@@ -29,11 +25,5 @@ def _database() -> Iterator[dict[str, str]]:
     if not REAL:
         yield {}
         return
-    url, name = os.environ["DATABASE_URL"], f"triage_api_{uuid.uuid4().hex[:12]}"
-    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        cursor.execute(f"CREATE DATABASE {name}")
-        try:
-            yield {"DATABASE_URL": urlunsplit(urlsplit(url)._replace(path=f"/{name}"))}
-        finally:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with own_database() as url:
+        yield {"DATABASE_URL": url}
