@@ -130,6 +130,20 @@ def test_where_nothing_is_kept_the_page_says_which_command_to_run() -> None:
         assert "manage.py evaluate labels --store" in page
 
 
+def test_a_calibration_is_told_with_what_was_in_use_then_and_the_one_in_use_now_is_marked() -> None:
+    model, before = active_model(), ActivePolicy.current().calibration
+    errors = {"ece": 0.11, "brier": 0.12, "log_loss": 0.13}
+    found = {"labels": 40, "present": before.version, "before": errors, "after": {**errors, "ece": 0.01}}
+    made = Calibration.objects.create(model=model, version="ours-1", figures=found)
+    page = " ".join(shown(f"/ops/models/{model.pk}/").split())
+    told = (
+        f'<th scope="row" data-label="Version">{made.version}</th> <td data-label="In use then">{before.version}</td>'
+    )
+    assert told in page
+    assert "0.11 → 0.01" in page
+    assert f'{before.version} <span class="tag active">active</span>' in page
+
+
 def test_a_policy_leads_to_its_model() -> None:
     assert f'href="/ops/models/{active_model().pk}/"' in shown(f"/ops/policies/{ActivePolicy.current().number}/")
 

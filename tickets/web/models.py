@@ -61,7 +61,12 @@ class ModelCard:
 
     @property
     def is_active(self) -> bool:
-        return any(policy.state == "active" for policy in self.policies)
+        return self.calibration_in_use is not None
+
+    @property
+    def calibration_in_use(self) -> int | None:
+        """Its key; None where another model is active."""
+        return next((policy.calibration_id for policy in self.policies if policy.state == "active"), None)
 
 
 @role_required(Role.OPS, Role.AUDITOR)
