@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from tickets import pipeline
 from tickets.audit.verify import Fault, verify
 from tickets.flow.canonical import chain_hash
 from tickets.flow.record import Draft
-from tickets.models import Decision, Entry, Input, Kind, LogHead, Queue, Reason
+from tickets.models import ActivePolicy, Decision, Entry, Evaluation, Input, Kind, LogHead, Queue, Reason
+from tickets.policy.measured import Measured
 
 pytestmark = pytest.mark.django_db
+MADE_UP = {"source": "labels", "data_digest": "0" * 64, "figures": {"auc": 1.0}, "at": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 @pytest.fixture
@@ -26,6 +29,12 @@ def last() -> Entry:
     scored(CALM)
     pipeline.override(first.pk, Queue(first.queue).other, acting(person("agent")), "no outage")
     return Entry.objects.latest("seq")
+
+
+def evaluated() -> Evaluation:
+    """A model's figures, kept."""
+    found = Measured("labels", "0" * 64, ActivePolicy.current(), {"auc": 0.5, "tickets": 3}, {"auc": 0.5})
+    return pipeline.record_evaluation(found, pipeline.Actor("test"))
 
 
 def fault() -> Fault:
@@ -195,6 +204,32 @@ class TestWhatStandsBeside:
         Reason.objects.all().delete()
         Input.objects.all().delete()
         assert verify().fault is None
+
+    @pytest.mark.parametrize(
+        "changed", ['{"auc": 0.9}', '{"auc": null}', "[0.5]", "null", "[" * 2_000 + "]" * 2_000, '{"auc": 1e999}']
+    )
+    def test_better_figures_of_a_model_are_found_whatever_they_are(self, last: Entry, changed: str) -> None:
+        kept = evaluated()
+        assert verify().fault is None
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE tickets_evaluation SET figures = %s", [changed])
+        assert fault().seq == kept.seq
+        assert "stored figures" in fault().what
+
+    def test_a_missing_evaluation_is_found(self, last: Entry) -> None:
+        kept = evaluated()
+        kept.delete()
+        assert fault().seq == kept.seq
+        assert "stored figures have the digest None" in fault().what
+
+    def test_an_evaluation_that_no_entry_tells_of_is_found(self, last: Entry) -> None:
+        kept = evaluated()
+        Evaluation.objects.create(**dict(MADE_UP, model=kept.model, seq=last.seq))
+        assert fault().seq == last.seq
+
+    def test_an_evaluation_beyond_the_log_is_found(self, last: Entry) -> None:
+        Evaluation.objects.create(**dict(MADE_UP, model=evaluated().model, seq=2**62))
+        assert fault() == Fault(2**62, "the table of evaluations has a row for it, but the log has no such entry")
 
     def test_it_is_compared_in_as_many_queries_for_many_entries_as_for_few(
         self, last: Entry, django_assert_num_queries: Any

@@ -50,7 +50,7 @@ def test_the_application_works_as_such_a_role(role: str) -> None:
     }
 
 
-@pytest.mark.parametrize("table", ["tickets_entry", "tickets_decision", "tickets_archive"])
+@pytest.mark.parametrize("table", ["tickets_entry", "tickets_decision", "tickets_evaluation", "tickets_archive"])
 @pytest.mark.parametrize("deed", ["UPDATE {0} SET seq = seq", "DELETE FROM {0}", "TRUNCATE {0}"])
 def test_it_can_change_nothing_that_is_written_once(role: str, table: str, deed: str) -> None:
     fallen_back(1)

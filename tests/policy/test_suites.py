@@ -15,11 +15,11 @@ from scoring.suites.texts import texts
 from tests.factories import decide_by
 from tickets import pipeline
 from tickets.audit.verify import verify
-from tickets.flow.canonical import without_floats
+from tickets.flow.canonical import figures_digest, without_floats
 from tickets.flow.score import scorer
 from tickets.models import ActivePolicy, Entry, Evaluation, Kind
 from tickets.policy.evaluating import Case, data_digest
-from tickets.policy.measured import Measured, figures_digest
+from tickets.policy.measured import Measured
 from tickets.policy.plots import SIDE, histogram, precision_and_recall, roc
 from tickets.policy.suites import measure_suites
 

@@ -16,7 +16,7 @@ from tickets.audit.frontier import Frontier
 from tickets.audit.keys import public_keys
 from tickets.flow.canonical import chain_hash, decode
 from tickets.flow.record import decision_of
-from tickets.models import Checkpoint, Decision, Entry, Kind, LogHead
+from tickets.models import Checkpoint, Decision, Entry, Evaluation, Kind, LogHead
 from tickets.models.clock import moment
 from tickets.models.entry import DECISIONS, GENESIS
 
@@ -90,8 +90,8 @@ def verify(
     against: Iterable[str] = (),
     keys: Iterable[str] = (),
 ) -> Report:
-    """Checks chain, order, columns, derived decisions and checkpoints of entries `first` to `last` (None: the end),
-    and those reasons and texts that are still stored.
+    """Checks chain, order, columns, derived decisions, evaluations and checkpoints of entries `first` to `last` (None:
+    the end), and those reasons and texts that are still stored.
 
     Begins behind what was archived. against: signed notes that were kept elsewhere. keys: whose signatures count; else
     all that the database knows.
@@ -117,7 +117,7 @@ def verify(
         return _report(walk, first, Fault(walk.seq + 1, str(wrong)))
     except notes.NoteRefused as refused:
         return _report(walk, first, Fault(walk.seq, str(refused)))
-    return _report(walk, first, _wrong_head(walk) or _lone_decision(walk) if last is None else None)
+    return _report(walk, first, _wrong_head(walk) or _lone_row(walk) if last is None else None)
 
 
 def _start(first: int) -> _Walk:
@@ -176,6 +176,7 @@ def _step(walk: _Walk, row: _Row, stored: Beside, signed: Iterable[notes.Checkpo
         _check_text(body, stored.texts)
     elif decision is not None:
         raise _Wrong("it is no decision, but the table of decisions has a row for it")
+    _check_figures(body, stored.figures.get(row.seq))
     _check_reason(body, stored.reasons.get(row.seq))
     if walk.tree:
         walk.tree.append(merkle.leaf(bytes.fromhex(row.hash)))
@@ -245,6 +246,13 @@ def _check_text(body: dict[str, Any], texts: Mapping[tuple[int, int], str]) -> N
         raise _Wrong(f"the stored text, version {version}, has the digest {stored}, but the bytes say {digest!r}")
 
 
+def _check_figures(body: dict[str, Any], stored: str | None) -> None:
+    """Of an evaluation, which alone has any."""
+    digest = body.get("figures_digest")
+    if stored != digest:
+        raise _Wrong(f"the stored figures have the digest {stored}, but the bytes say {digest!r}")
+
+
 def _check_reason(body: dict[str, Any], stored: str | None) -> None:
     """A reason that was erased is no fault."""
     digest = body.get("reason_digest")
@@ -279,8 +287,12 @@ def _wrong_head(walk: _Walk) -> Fault | None:
     return None
 
 
-def _lone_decision(walk: _Walk) -> Fault | None:
-    """A row of a number that no entry has: the walk met all others. In one query, so of one moment."""
-    beyond = Decision.objects.filter(Q(entry__lt=1) | Q(entry__gt=walk.seq))
-    alone = beyond.exclude(Exists(Entry.objects.filter(seq=OuterRef("pk")))).order_by("pk").first()
-    return Fault(alone.seq, "the table of decisions has a row for it, but the log has no such entry") if alone else None
+def _lone_row(walk: _Walk) -> Fault | None:
+    """A row of a number that no entry has: the walk met all others. In one query a table, so of one moment."""
+    for name, table in (("decisions", Decision), ("evaluations", Evaluation)):
+        number = "pk" if table is Decision else "seq"
+        beyond = table.objects.filter(Q(**{f"{number}__lt": 1}) | Q(**{f"{number}__gt": walk.seq}))
+        alone = beyond.exclude(Exists(Entry.objects.filter(seq=OuterRef(number)))).order_by(number).first()
+        if alone:
+            return Fault(alone.seq, f"the table of {name} has a row for it, but the log has no such entry")
+    return None

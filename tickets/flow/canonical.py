@@ -36,6 +36,11 @@ def without_floats(value: Any) -> Any:
     return millionths(value) if isinstance(value, float) else value
 
 
+def figures_digest(figures: dict[str, Any]) -> str:
+    """SHA-256 in hex over the canonical JSON of the figures, with millionths in the place of fractions."""
+    return hashlib.sha256(encode(without_floats(figures))).hexdigest()
+
+
 def chain_hash(prev_hash: str, body: bytes) -> str:
     """SHA-256 in hex over the 32 bytes of the previous hash and the body."""
     return hashlib.sha256(bytes.fromhex(prev_hash) + body).hexdigest()

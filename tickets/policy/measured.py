@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.flow.canonical import encode, without_floats
+from tickets.flow.canonical import figures_digest, without_floats
 from tickets.flow.record import Draft
 from tickets.models import Kind, Policy
 
@@ -43,8 +42,3 @@ def evaluated_draft(measured: Measured, actor: str) -> Draft:
         "figures_digest": figures_digest(measured.figures),
     }
     return Draft(Kind.EVALUATED, f"model:{model.pk}", actor, content)
-
-
-def figures_digest(figures: dict[str, Any]) -> str:
-    """SHA-256 in hex over the canonical JSON of the figures, with millionths in the place of fractions."""
-    return hashlib.sha256(encode(without_floats(figures))).hexdigest()

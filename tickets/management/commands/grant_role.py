@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 
-WRITTEN_ONCE = ("tickets_entry", "tickets_decision", "tickets_archive")
+WRITTEN_ONCE = ("tickets_entry", "tickets_decision", "tickets_evaluation", "tickets_archive")
 ONLY_ERASED = ("tickets_reason", "tickets_input")
 """Texts whose digests are in the log: they may go, and not change."""
 _GRANTS = (
