@@ -47,14 +47,20 @@ HELD_OUT = (
     "events",
     "food",
     "hotels",
+    "icerinks",
     "insurance",
+    "museums",
     "musicschools",
+    "notaries",
     "petshops",
     "pharmacy",
+    "radio",
     "recycling",
     "skiing",
+    "theatres",
     "vending",
     "weddings",
+    "zoos",
 )
 OF_SUITES = ("farming", "fitness", "lab", "legal", "library", "media", "vet")
 """Written tickets of trades that scoring/suites asks about: neither learned from nor measured with."""
