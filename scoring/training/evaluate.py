@@ -14,7 +14,7 @@ from typing import Any
 
 from scoring.calibration import Calibration, fit
 from scoring.keyword import Keyword
-from scoring.measures import auc_interval, brier, ece_interval, log_loss, wilson
+from scoring.measures import auc_interval, brier, ece_interval, log_loss, paired_difference, wilson
 from scoring.training.data import Example
 from scoring.types import Request
 
@@ -55,7 +55,7 @@ def report(found: Sequence[Prediction]) -> dict[str, Any]:
     return {
         "tickets": len(found),
         "accuracy": _accuracy(found),
-        "accuracy_keyword": _accuracy(found, lambda one: one.keyword),
+        "accuracy_keyword": _accuracy(found, _keyword),
         "auc": auc_interval([one.margin for one in found], labels),
         "auc_keyword": auc_interval([one.keyword for one in found], labels),
         "ece": ece_interval(chances, labels),
@@ -65,6 +65,24 @@ def report(found: Sequence[Prediction]) -> dict[str, Any]:
         "urgent_found": _accuracy([one for one in found if one.example.urgent]),
         "standard_kept": _accuracy([one for one in found if not one.example.urgent]),
         **{f"by_{name}": _by(found, name) for name in ("trade", "language", "hard")},
+        "wanted": wanted(found),
+        "wanted_by_language": {name: wanted(members) for name, members in _groups(found, "language").items()},
+    }
+
+
+def wanted(found: Sequence[Prediction]) -> dict[str, tuple[float, float, float]]:
+    """The figures that something was asked of, each with its interval; points_over_rules is a share, too."""
+    kinds = _groups(found, "hard")
+    labels = [one.example.urgent for one in found]
+    return {
+        "accuracy": _accuracy(found),
+        "points_over_rules": _points_over_rules(found),
+        "style_pairs_alike": wilson(*_pairs_alike(found)),
+        "calm_emergencies_found": _accuracy(kinds.get("calm_emergency", ())),
+        "shouted_trifles_kept": _accuracy(kinds.get("shouted_trifle", ())),
+        "orders_right": _accuracy(kinds.get("injection", ())),
+        "auc": auc_interval([one.margin for one in found], labels),
+        "ece": ece_interval([one.probability for one in found], labels),
     }
 
 
@@ -72,23 +90,40 @@ def _probability(one: Prediction) -> float:
     return one.probability
 
 
+def _is_right(one: Prediction, of: Callable[[Prediction], float] = _probability) -> bool:
+    return (of(one) > THRESHOLD) == one.example.urgent
+
+
+def _keyword(one: Prediction) -> float:
+    return one.keyword
+
+
 def _accuracy(
     found: Sequence[Prediction], of: Callable[[Prediction], float] = _probability
 ) -> tuple[float, float, float]:
-    return wilson(sum((of(one) > THRESHOLD) == one.example.urgent for one in found), len(found))
+    return wilson(sum(_is_right(one, of) for one in found), len(found))
 
 
-def _by(found: Sequence[Prediction], name: str) -> dict[str, Any]:
+def _points_over_rules(found: Sequence[Prediction]) -> tuple[float, float, float]:
+    right = [(_is_right(one), _is_right(one, _keyword)) for one in found]
+    return paired_difference(right.count((True, False)), right.count((False, True)), len(right))
+
+
+def _groups(found: Sequence[Prediction], name: str) -> dict[str, list[Prediction]]:
     groups: dict[str, list[Prediction]] = {}
     for one in found:
         groups.setdefault(getattr(one.example, name) or "plain", []).append(one)
+    return dict(sorted(groups.items()))
+
+
+def _by(found: Sequence[Prediction], name: str) -> dict[str, Any]:
     return {
         group: {
             "tickets": len(members),
             "accuracy": _accuracy(members),
-            "accuracy_keyword": _accuracy(members, lambda one: one.keyword),
+            "accuracy_keyword": _accuracy(members, _keyword),
         }
-        for group, members in sorted(groups.items())
+        for group, members in _groups(found, name).items()
     }
 
 

@@ -1,0 +1,60 @@
+"""The model card says what was measured, as it was measured, and where a figure misses what was asked of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from scoring.compact import WEIGHTS
+from scoring.training.card import card
+from scoring.training.data import Example
+from scoring.training.evaluate import Prediction, report
+
+
+def shipped() -> dict[str, Any]:
+    return dict(json.loads((WEIGHTS / "model.json").read_text("utf-8")))
+
+
+def judged(chance: float, urgent: bool, language: str = "en", hard: str = "", pair: str = "") -> Prediction:
+    example = Example("The till is off.", urgent, trade="zoos", language=language, hard=hard, pair=pair)
+    return Prediction(example, chance, chance, keyword=0.0)
+
+
+FEW = [
+    judged(0.9, urgent=True, hard="calm_emergency"),
+    judged(0.7, urgent=True, hard="calm_emergency", language="de"),
+    judged(0.2, urgent=False, hard="shouted_trifle", language="de"),
+    judged(0.8, urgent=True, hard="style_pair", pair="gate"),
+    judged(0.6, urgent=True, hard="style_pair", pair="gate"),
+    judged(0.1, urgent=False),
+]
+
+
+def test_the_card_that_ships_is_the_one_of_its_figures() -> None:
+    assert (WEIGHTS / "README.md").read_text("utf-8") == card(shipped())
+
+
+def test_figures_are_of_the_threshold_and_an_equal_score_is_standard() -> None:
+    found = report(FEW)
+    assert found["accuracy"][0] == pytest.approx(4 / 6, abs=1e-4)
+    assert found["wanted"]["calm_emergencies_found"][0] == 0.5
+    assert found["wanted"]["style_pairs_alike"][0] == 0
+    assert found["wanted"]["points_over_rules"][0] == pytest.approx(2 / 6, abs=1e-4)
+
+
+def test_each_language_has_each_figure_that_was_wanted_of_all() -> None:
+    found = report(FEW)
+    german = found["wanted_by_language"]["de"]
+    assert german.keys() == found["wanted"].keys()
+    assert (german["calm_emergencies_found"][0], german["shouted_trifles_kept"][0]) == (0, 1)
+
+
+def test_the_card_names_what_is_missed_and_what_a_language_has_none_of() -> None:
+    found = report(FEW)
+    told = card(shipped() | {"figures": found | {"off_torch": shipped()["figures"]["off_torch"]}})
+    rows = dict(line.strip("| ").split(" | ", 1) for line in told.splitlines() if line.startswith("| "))
+    assert "| style pairs alike | at least 98.7 % | 0.0 % (0.0 to 79.3) | **missed** |" in told
+    assert "| shouted trifles left standard | at least 90 % | 100.0 % (20.6 to 100.0) | reached |" in told
+    assert rows["tickets with an order in them right"].count("none to tell") == 2
