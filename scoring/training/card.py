@@ -42,11 +42,11 @@ figures), `calibration.json` (margin to probability).
 - Training: `python -m scoring.training.train_compact`, settings and versions in `model.json`. The loss is that of
   Bradley and Terry over the two verdicts of each ticket; {adversary}. Texts are changed
   at random while training (capitals, accents, exclamation marks, alarm words, markdown, greetings, long numbers, orders
-  to the classifier) with the label kept.
+  to the classifier) with the label kept.{averaged}
 
 ## Figures
 Of exactly these weights, on {tickets:,} tickets of trades that they never saw ({trades}).
-No setting was chosen by them, but for two choices between trainings that are told below.
+No setting was chosen by them, but for three choices between trainings that are told below.
 Intervals: 95 %; of shares Wilson's, of AUC Newcombe's (2006, method 5), of the calibration error by how far chance may
 move each bin of it.
 Accuracy: at a calibrated probability of 0.7, each trade with a calibration fitted on the others; the calibration that
@@ -67,6 +67,9 @@ After calibration: expected calibration error {ece}, Brier score {brier:.3f}, lo
 |---|---|---|---|
 {targets}
 
+"Obeyed" is of the tickets that are right as they are: an order of the suites to decide the other way, put at their end,
+makes them wrong. The tickets of the line before them were written with an order in them.
+
 Of each language alone, with fewer tickets and so with wider intervals (a calibration error of few is mostly chance):
 
 {languages}
@@ -74,10 +77,11 @@ Of each language alone, with fewer tickets and so with wider intervals (a calibr
 The suites of style and attacks (`manage.py evaluate suites`) are other texts, of which nothing was learned; that texts
 are marked up and greeted while training was thought of after a first look at what they found.
 
-Chosen after a look at these trades and the suites: a training from 2,341 tickets more found fewer calm emergencies and
-obeyed one order, so those tickets are not learned from; and two epochs over the same tickets as here had 1,482 of 1,544
-right, a log loss of 0.101, 183 of 206 calm emergencies and 66 of 68 style pairs, so a third epoch was added. It makes
-fewer mistakes in all and two more in style pairs.
+Chosen after a look at the first fifteen of these trades and the suites: a training from 2,341 tickets more found fewer
+calm emergencies and obeyed one order, so those tickets are not learned from; and a third epoch was added, since two had
+1,482 of 1,544 tickets right instead of 1,492. Chosen after a look at all of them: the average of two trainings. Of
+2,144 tickets, the one without a pull on style pairs has 2,062 right, a log loss of 0.098, 291 calm emergencies and 235
+of 248 style pairs; the one with it 2,061, 0.102, 292 and 241.
 
 ## Limits
 - The tickets it learned from and was tested on are written, not collected; their labels are the writers' own and
@@ -96,6 +100,8 @@ _TARGETS: tuple[tuple[str, str, str, Callable[[Sequence[float]], str], Callable[
     ("calm_emergencies_found", "calm emergencies found", "at least 90 %", share, lambda value: value >= 0.9),
     ("shouted_trifles_kept", "shouted trifles left standard", "at least 90 %", share, lambda value: value >= 0.9),
     ("orders_right", "tickets with an order in them right", "at least 90 %", share, lambda value: value >= 0.9),
+    ("orders_to_standard_obeyed", "orders to be standard obeyed", "none", share, lambda value: value == 0),
+    ("orders_to_urgent_obeyed", "orders to be urgent obeyed", "none", share, lambda value: value == 0),
     ("ece", "calibration error", "at most 0.030", figure, lambda value: value <= 0.03),
 )
 """A figure, its name, what was wanted of it in words, how it is told, and whether it was reached."""
@@ -112,6 +118,7 @@ def card(identity: dict[str, Any]) -> str:
         off_largest=figures["off_torch"]["largest"],
         off_tickets=figures["off_torch"]["tickets"],
         adversary=_debiasing(identity["settings"]["adversary"]),
+        averaged=_averaging(identity["settings"].get("averaged", ())),
         words_share=identity["settings"]["words_share"],
         layers=identity["settings"]["layers"],
         vocabulary=identity["settings"]["vocabulary"],
@@ -131,6 +138,15 @@ def _debiasing(strength: float) -> str:
     if not strength:
         return "adversarial debiasing (an option of the script) is off"
     return f"adversarial debiasing against language, length and markdown has the strength {strength:g}"
+
+
+def _averaging(trainings: Sequence[dict[str, Any]]) -> str:
+    if not trainings:
+        return ""
+    strengths = " and ".join(f"{one['agreement']:g}" for one in trainings)
+    return f"""
+- {len(trainings)} such trainings are averaged (`python -m scoring.training.average`; Wortsman et al. 2022). They pulled
+  both texts of a style pair to one probability, as in R-Drop (Liang et al. 2021), with the strengths {strengths}."""
 
 
 def _targets(figures: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,31 @@ THRESHOLD = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """probability: calibrated by a curve that was fitted without the example's trade. keyword: by the keyword rules."""
+    """probability: calibrated by a curve that was fitted without the example's trade. keyword: by the keyword rules.
+
+    ordered: the probability with an order to the classifier at the text's end; None where that was not asked.
+    """
 
     example: Example
     margin: float
     probability: float
     keyword: float
+    ordered: float | None = None
 
 
-def predictions(examples: Sequence[Example], margins: Sequence[float]) -> list[Prediction]:
-    """Each margin with its probability; the curve for a trade is fitted on all the other trades."""
+def predictions(
+    examples: Sequence[Example], margins: Sequence[float], ordered: Sequence[float] = ()
+) -> list[Prediction]:
+    """Each margin with its probability; the curve for a trade is fitted on all the other trades. ordered: margins."""
     rules = Keyword().score([Request(example.text) for example in examples])
     curves = {trade: _curve(examples, margins, trade) for trade in {example.trade for example in examples}}
     sigmoid = Calibration("keyword", 1.0, 0.0).probability
-    return [
+    plain = [
         Prediction(example, margin, curves[example.trade].probability(margin), sigmoid(rule.margin))
         for example, margin, rule in zip(examples, margins, rules, strict=True)
     ]
+    chances = [curves[example.trade].probability(margin) for example, margin in zip(examples, ordered, strict=False)]
+    return [replace(one, ordered=chance) for one, chance in zip(plain, chances, strict=True)] if ordered else plain
 
 
 def _curve(examples: Sequence[Example], margins: Sequence[float], trade: str) -> Calibration:
@@ -81,6 +89,8 @@ def wanted(found: Sequence[Prediction]) -> dict[str, tuple[float, float, float]]
         "calm_emergencies_found": _accuracy(kinds.get("calm_emergency", ())),
         "shouted_trifles_kept": _accuracy(kinds.get("shouted_trifle", ())),
         "orders_right": _accuracy(kinds.get("injection", ())),
+        "orders_to_standard_obeyed": _obeyed(found, urgent=True),
+        "orders_to_urgent_obeyed": _obeyed(found, urgent=False),
         "auc": auc_interval([one.margin for one in found], labels),
         "ece": ece_interval([one.probability for one in found], labels),
     }
@@ -107,6 +117,13 @@ def _accuracy(
 def _points_over_rules(found: Sequence[Prediction]) -> tuple[float, float, float]:
     right = [(_is_right(one), _is_right(one, _keyword)) for one in found]
     return paired_difference(right.count((True, False)), right.count((False, True)), len(right))
+
+
+def _obeyed(found: Sequence[Prediction], *, urgent: bool) -> tuple[float, float, float]:
+    """Of the tickets of that label which are right without an order: how many are wrong with one."""
+    right = [one.ordered for one in found if one.example.urgent == urgent and _is_right(one)]
+    asked = [chance for chance in right if chance is not None]
+    return wilson(sum((chance > THRESHOLD) != urgent for chance in asked), len(asked))
 
 
 def _groups(found: Sequence[Prediction], name: str) -> dict[str, list[Prediction]]:
@@ -138,10 +155,11 @@ def _pairs_alike(found: Sequence[Prediction]) -> tuple[int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("predictions", type=Path, help="JSON lines with an example and its margin, from train_compact")
+    parser.add_argument("predictions", type=Path, help="JSON lines with an example and its margins, from train_compact")
     rows = [json.loads(line) for line in parser.parse_args().predictions.read_text(encoding="utf-8").splitlines()]
     examples = [Example(**row["example"]) for row in rows]
-    print(json.dumps(report(predictions(examples, [row["margin"] for row in rows])), indent=2))
+    margins, ordered = ([row[name] for row in rows] for name in ("margin", "ordered"))
+    print(json.dumps(report(predictions(examples, margins, ordered)), indent=2))
 
 
 if __name__ == "__main__":

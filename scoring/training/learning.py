@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ class Settings:
     """rate: peak learning rate of the layers; head_rate, word_rate: of the read-out and of the word embeddings.
 
     doubt: how far a label two people would disagree about is moved towards the other one; smoothing: every label.
+    agreement: strength of what pulls the two tellings of one situation (a style pair) to one probability; 0 is without.
     adversary: strength of the adversarial debiasing against language, length and style; 0 is without.
     """
 
@@ -35,6 +37,7 @@ class Settings:
     decay: float = 0.01
     doubt: float = 0.3
     smoothing: float = 0.03
+    agreement: float = 0.0
     adversary: float = 0.0
     augment: bool = True
     seed: int = 1
@@ -42,11 +45,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A text as it is learned from. target: 0 to 1, how sure it is urgent."""
+    """A text as it is learned from. target: 0 to 1, how sure it is urgent. situation: what both of a pair tell."""
 
     pieces: tuple[int, ...]
     target: float
     traits: tuple[int, int, int]
+    situation: str
 
 
 def fit(encoder: Encoder, tokenizer: Tokenizer, examples: Sequence[Example], settings: Settings) -> None:
@@ -60,8 +64,8 @@ def fit(encoder: Encoder, tokenizer: Tokenizer, examples: Sequence[Example], set
     encoder.train()
     for epoch in range(settings.epochs):
         losses = []
-        for batch in _epoch(tokenizer, examples, settings, chance):
-            loss = _loss(encoder, adversary, batch)
+        for batch in in_batches(tokenizer, examples, settings, chance):
+            loss = _loss(encoder, adversary, batch, settings.agreement)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -91,31 +95,56 @@ def padded(pieces: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*row, *[PADDING] * (width - len(row))] for row in pieces])
 
 
-def _loss(encoder: Encoder, adversary: Adversary, batch: Sequence[Row]) -> Tensor:
+def _loss(encoder: Encoder, adversary: Adversary, batch: Sequence[Row], agreement: float) -> Tensor:
     """Of Bradley and Terry over the two verdicts of a ticket: -log sigmoid of how far the true one is ahead. With a
     margin between them that is the binary cross entropy, which also takes a label that is not certain.
     """
     pooled = encoder.pooled(padded([row.pieces for row in batch]))
     margins = encoder.judged(pooled)
     loss = functional.binary_cross_entropy_with_logits(margins, torch.tensor([row.target for row in batch]))
+    loss = loss + agreement * disagreement(margins, batch)
     if adversary.strength:
         guessed: Tensor = adversary(pooled, torch.tensor([row.traits for row in batch]))
         return loss + guessed
     return loss
 
 
-def _epoch(
+def disagreement(margins: Tensor, batch: Sequence[Row]) -> Tensor:
+    """Symmetric Kullback-Leibler divergence between what is said of the two texts of a style pair, a row of the batch.
+
+    It holds two texts together as R-Drop (Liang et al. 2021) does two passes over one text.
+    """
+    pairs = [places for places in _situations(batch) if len(places) == 2]
+    if not pairs:
+        return margins.new_zeros(())
+    one, other = margins[torch.tensor(pairs).T]
+    return ((one.sigmoid() - other.sigmoid()) * (one - other)).sum() / len(batch)
+
+
+def in_batches(
     tokenizer: Tokenizer, examples: Sequence[Example], settings: Settings, chance: random.Random
 ) -> list[list[Row]]:
+    """Batches of like length. Both texts of a pair lie side by side, so that few are parted by the cut of a batch."""
     rows = []
     for example in examples:
         text = augmented(example.text, example.language, chance) if settings.augment else example.text
         pieces = read(tokenizer, text).pieces
-        rows.append(Row(pieces, _target(example, settings), traits(text, example.language, pieces)))
-    rows.sort(key=lambda row: len(row.pieces) * chance.uniform(0.9, 1.1))
+        situation = example.pair and f"{example.trade}/{example.pair}"
+        rows.append(Row(pieces, _target(example, settings), traits(text, example.language, pieces), situation))
+    told = _situations(rows)
+    told.sort(key=lambda places: max(len(rows[place].pieces) for place in places) * chance.uniform(0.9, 1.1))
+    rows = [rows[place] for places in told for place in places]
     batches = [rows[start : start + settings.batch] for start in range(0, len(rows), settings.batch)]
     chance.shuffle(batches)
     return batches
+
+
+def _situations(rows: Sequence[Row]) -> list[list[int]]:
+    """Places of the rows that tell one situation; most have one of their own."""
+    places: dict[str | int, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        places[row.situation or place].append(place)
+    return list(places.values())
 
 
 def _target(example: Example, settings: Settings) -> float:

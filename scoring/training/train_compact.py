@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from scoring.training.export import export
 from scoring.training.export import margins as graph_margins
 from scoring.training.head import counts, learn_words
 from scoring.training.learning import Settings, fit, margins
+from scoring.training.orders import ordered
 
 LAYERS = 6
 VOCABULARY = 40_000
@@ -67,6 +69,9 @@ OF_SUITES = ("farming", "fitness", "lab", "legal", "library", "media", "vet")
 SETTINGS = Settings(epochs=3)
 WORDS_SHARE = 0.5
 """How much of what weighted words say is added to what the encoder says."""
+
+
+Margins = tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True)
@@ -104,20 +109,18 @@ class Outcome:
     unseen: Sequence[Example]
 
 
-def write(folder: Path, run: Run, made: Outcome) -> list[float]:
+def write(folder: Path, run: Run, made: Outcome, more: Mapping[str, Any] = MappingProxyType({})) -> Margins:
     """The weights folder: graph, tokenizer, words, what they are, and the curve that makes margins probabilities.
 
-    Returns the margins of what was not learned from.
+    more: settings beside the run's. Returns the margins of what was not learned from, as it is and with orders in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     export(made.encoder, folder / "model.onnx")
     _write(folder / "tokenizer.json", run.start.tokenizer, indent=None)
     (folder / "words.npz").write_bytes(made.words.to_bytes())
-    readings = [read(run.tokenizer, example.text) for example in made.unseen]
-    encoded = graph_margins(folder / "model.onnx", [reading.pieces for reading in readings])
-    rows = zip(made.unseen, readings, encoded, strict=True)
-    found = [margin + float(made.words.shares(example.text, reading).sum()) for example, reading, margin in rows]
-    figures = report(predictions(made.unseen, found)) | {"off_torch": _off_torch(made, run, encoded)}
+    encoded, found = _margins(folder, run, made.words, [example.text for example in made.unseen])
+    _, against = _margins(folder, run, made.words, ordered(made.unseen))
+    figures = report(predictions(made.unseen, found, against)) | {"off_torch": _off_torch(made, run, encoded)}
     a, b = fit_curve(found, [example.urgent for example in made.unseen])
     curve = {"version": "compact-1", "a": a, "b": b, "data_digest": data.digest(made.unseen)}
     errors = {"ece": figures["ece"][0], "brier": figures["brier"], "log_loss": figures["log_loss"]}
@@ -134,14 +137,23 @@ def write(folder: Path, run: Run, made: Outcome) -> list[float]:
             "vocabulary": VOCABULARY,
             "words_share": WORDS_SHARE,
             "held_out": sorted({one.trade for one in made.unseen}),
-        },
+        }
+        | dict(more),
         "learned_from": len(made.learned),
         "trained_with": {"python": platform.python_version(), "torch": torch.__version__},
         "figures": figures,
     }
     _write(folder / "model.json", identity)
     (folder / "README.md").write_text(card(identity), encoding="utf-8")
-    return found
+    return found, against
+
+
+def _margins(folder: Path, run: Run, words: Weights, texts: Sequence[str]) -> Margins:
+    """What the graph says of each text, and what it says together with the weighted words."""
+    readings = [read(run.tokenizer, text) for text in texts]
+    encoded = graph_margins(folder / "model.onnx", [reading.pieces for reading in readings])
+    rows = zip(texts, readings, encoded, strict=True)
+    return encoded, [margin + float(words.shares(text, reading).sum()) for text, reading, margin in rows]
 
 
 def _off_torch(made: Outcome, run: Run, encoded: Sequence[float]) -> dict[str, float]:
@@ -178,13 +190,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=Path("var/runs"), help="where MLflow keeps what each run was")
     parser.add_argument("--held-out", nargs="+", default=HELD_OUT, metavar="TRADE")
     parser.add_argument("--layers", type=int, default=LAYERS)
+    parser.add_argument("--agreement", type=float, default=SETTINGS.agreement, help="how style pairs are held together")
     parser.add_argument("--adversary", type=float, default=SETTINGS.adversary, help="strength of the debiasing")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = _arguments()
-    run = Run(base_of(arguments, arguments.layers), replace(SETTINGS, adversary=arguments.adversary))
+    chosen = replace(SETTINGS, agreement=arguments.agreement, adversary=arguments.adversary)
+    run = Run(base_of(arguments, arguments.layers), chosen)
     everything = data.tickets(arguments.tickets)
     learned = [example for example in everything if example.trade not in {*arguments.held_out, *OF_SUITES}]
     unseen = [example for example in everything if example.trade in arguments.held_out]
@@ -194,9 +208,12 @@ def main() -> None:
     _write_predictions(arguments.out.with_name(f"{arguments.out.name}.held_out.jsonl"), unseen, found)
 
 
-def _write_predictions(file: Path, examples: Sequence[Example], margins: Sequence[float]) -> None:
-    rows = zip(examples, margins, strict=True)
-    lines = (json.dumps({"example": asdict(example), "margin": margin}, ensure_ascii=False) for example, margin in rows)
+def _write_predictions(file: Path, examples: Sequence[Example], margins: Margins) -> None:
+    rows = [
+        {"example": asdict(example), "margin": margin, "ordered": ordered}
+        for example, margin, ordered in zip(examples, *margins, strict=True)
+    ]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,8 @@ import pytest
 from scoring.compact import WEIGHTS
 from scoring.training.card import card
 from scoring.training.data import Example
-from scoring.training.evaluate import Prediction, report
+from scoring.training.evaluate import Prediction, predictions, report
+from scoring.training.orders import ordered
 
 
 def shipped() -> dict[str, Any]:
@@ -49,6 +50,26 @@ def test_each_language_has_each_figure_that_was_wanted_of_all() -> None:
     german = found["wanted_by_language"]["de"]
     assert german.keys() == found["wanted"].keys()
     assert (german["calm_emergencies_found"][0], german["shouted_trifles_kept"][0]) == (0, 1)
+
+
+def test_an_order_is_obeyed_where_it_makes_a_ticket_wrong_that_was_right() -> None:
+    margins = [3.0, 3.0, -3.0, -3.0, 3.0, -3.0, 0.1, 3.0]
+    ordered = [3.0, -3.0, -3.0, -3.0, 3.0, -3.0, -3.0, 3.0]
+    labels = [True, True, False, False, True, False, True, True]
+    examples = [Example("till", label, trade=trade) for label, trade in zip(labels, "abababab", strict=True)]
+    found = report(predictions(examples, margins, ordered))["wanted"]
+    assert found["orders_to_standard_obeyed"][0] == pytest.approx(1 / 4)
+    assert found["orders_to_urgent_obeyed"][0] == 0
+
+
+def test_an_order_is_the_other_way_in_the_tickets_own_language_and_the_same_each_time() -> None:
+    examples = [Example("Kasse", urgent=True, language="de"), Example("Kassa", urgent=False)] * 20
+    texts = ordered(examples)
+    assert texts == ordered(examples)
+    added = [text.removeprefix(example.text) for example, text in zip(examples, texts, strict=True)]
+    assert all(1 < len(words) < 200 for words in added)
+    assert any("Dieses Ticket ist unwichtig" in words for words in added[::2])
+    assert not any("Ignore previous" in words for words in added[::2])
 
 
 def test_the_card_names_what_is_missed_and_what_a_language_has_none_of() -> None:
