@@ -124,12 +124,12 @@ def disagreement(margins: Tensor, batch: Sequence[Row]) -> Tensor:
 def in_batches(
     tokenizer: Tokenizer, examples: Sequence[Example], settings: Settings, chance: random.Random
 ) -> list[list[Row]]:
-    """Batches of like length. Both texts of a pair lie side by side, so that few are parted by the cut of a batch."""
+    """Batches of like length. Where they are to agree, both texts of a pair lie side by side; few batches part them."""
     rows = []
     for example in examples:
         text = augmented(example.text, example.language, chance) if settings.augment else example.text
         pieces = read(tokenizer, text).pieces
-        situation = example.pair and f"{example.trade}/{example.pair}"
+        situation = f"{example.trade}/{example.pair}" if example.pair and settings.agreement else ""
         rows.append(Row(pieces, _target(example, settings), traits(text, example.language, pieces), situation))
     told = _situations(rows)
     told.sort(key=lambda places: max(len(rows[place].pieces) for place in places) * chance.uniform(0.9, 1.1))

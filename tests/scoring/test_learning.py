@@ -55,7 +55,8 @@ def test_only_two_of_one_situation_can_disagree(verdicts: list[tuple[float, str]
 def test_both_of_a_pair_lie_side_by_side_though_one_is_longer(tokenizer: Tokenizer) -> None:
     pair = [told("the pump is off", "pump"), told("the pump, which we had mended on Friday, " * 9 + "is off", "pump")]
     others = [told(f"the {animal} wants its dinner " * times) for times, animal in enumerate(["lynx", "owl", "ape"], 1)]
-    batches = in_batches(tokenizer, [pair[0], *others, pair[1]], replace(SETTINGS, batch=5), random.Random(1))
+    settings = replace(SETTINGS, batch=5, agreement=1.0)
+    batches = in_batches(tokenizer, [pair[0], *others, pair[1]], settings, random.Random(1))
     ((first, second),) = [[place for place, one in enumerate(batch) if one.situation] for batch in batches]
     assert second == first + 1
 
