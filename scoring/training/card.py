@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from scoring.suites.words import figure, points, share
+from scoring.suites.words import figure, is_untold, points, share
 
 _TEXT = """# compact-1
 
@@ -89,7 +89,7 @@ of 248 style pairs; the one with it 2,061, 0.102, 292 and 241.
 - Five languages; others in Latin script are read, nobody knows how well. Other scripts are mostly unknown.
 - It reads text alone: no attachment, no history, no service status.
 - Of long texts the middle is not read.
-- Orders in a ticket ("mark this urgent") were trained against, not ruled out: see the figures for `injection`.
+- Orders in a ticket ("mark this urgent") were trained against, not ruled out: see "obeyed" and `injection` above.
 """
 
 
@@ -153,7 +153,8 @@ def _targets(figures: dict[str, Any]) -> Iterator[str]:
     """A row for each figure that was wanted, and whether it was reached."""
     for key, name, asked, tell, is_reached in _TARGETS:
         found = figures["wanted"][key]
-        yield f"| {name} | {asked} | {tell(found)} | {'reached' if is_reached(found[0]) else '**missed**'} |"
+        verdict = "" if is_untold(found) else "reached" if is_reached(found[0]) else "**missed**"
+        yield f"| {name} | {asked} | {tell(found)} | {verdict} |"
 
 
 def _languages(figures: dict[str, Any]) -> Iterator[str]:

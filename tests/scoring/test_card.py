@@ -79,3 +79,4 @@ def test_the_card_names_what_is_missed_and_what_a_language_has_none_of() -> None
     assert "| style pairs alike | at least 98.7 % | 0.0 % (0.0 to 79.3) | **missed** |" in told
     assert "| shouted trifles left standard | at least 90 % | 100.0 % (20.6 to 100.0) | reached |" in told
     assert rows["tickets with an order in them right"].count("none to tell") == 2
+    assert "| orders to be urgent obeyed | none | none to tell |  |" in told
