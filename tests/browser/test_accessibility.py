@@ -12,7 +12,7 @@ from tests.installation import Installation
 PAGES = {
     "": ["/login/", "/new/"],
     "agent": ["/", "/?q=hostile", "/?q=no+such+thing", "/tickets/1/", "/tickets/1/#move", "/tickets/151/", "/account/"],
-    "ops": ["/ops/", "/ops/policies/", "/ops/policies/1/", "/ops/models/"],
+    "ops": ["/ops/", "/ops/policies/", "/ops/policies/1/", "/ops/models/", "/ops/models/1/"],
     "auditor": [
         "/audit/",
         "/audit/?ticket=1",
