@@ -26,7 +26,7 @@ from scoring.training import data, tracking
 from scoring.training.base import Base
 from scoring.training.encoder import HEADS, HIDDEN, Encoder
 from scoring.training.learning import Settings
-from scoring.training.train_compact import HELD_OUT, OF_SUITES, Outcome, Run, write
+from scoring.training.train_compact import Outcome, Run, parted, write
 
 _LINEAR, _NORMALISED = ("q", "k", "v", "ao", "fi", "fo"), ("aln", "oln")
 """Of a layer, in the order in which `export` writes them."""
@@ -100,15 +100,14 @@ def main() -> None:
     parser.add_argument("--tickets", type=Path, default=data.TICKETS)
     parser.add_argument("--runs", type=Path, default=Path("var/runs"), help="where MLflow keeps what each run was")
     arguments = parser.parse_args()
-    first, everything = arguments.folders[0], data.tickets(arguments.tickets)
-    learned = [example for example in everything if example.trade not in {*HELD_OUT, *OF_SUITES}]
-    unseen = [example for example in everything if example.trade in HELD_OUT]
-    for folder in arguments.folders:
-        if _read(folder)["data_digest"] != data.digest(learned):
+    first, of = arguments.folders[0], [_read(folder) for folder in arguments.folders]
+    learned, unseen = parted(arguments.tickets)
+    digest = data.digest(learned)
+    for folder, identity in zip(arguments.folders, of, strict=True):
+        if identity["data_digest"] != digest:
             parser.error(f"{folder} learned from other tickets than those of {arguments.tickets}")
         if any((folder / name).read_bytes() != (first / name).read_bytes() for name in _SHARED):
             parser.error(f"{folder} has another tokenizer or other weighted words than {first}")
-    of = [_read(folder) for folder in arguments.folders]
     run = Run(Base({}, json.loads((first / "tokenizer.json").read_text(encoding="utf-8"))), _settings(of[0]))
     encoder = averaged([restored(folder / "model.onnx") for folder in arguments.folders])
     words = Weights.from_bytes((first / "words.npz").read_bytes())

@@ -19,11 +19,10 @@ from tokenizers import Tokenizer
 from scoring.head import Head
 from scoring.measures import auc, wilson
 from scoring.reading import UNKNOWN, read
-from scoring.training import data
 from scoring.training.data import Example
 from scoring.training.evaluate import THRESHOLD, predictions
 from scoring.training.head import Read, counts, learn
-from scoring.training.train_compact import HELD_OUT, OF_SUITES, SETTINGS, Run, add_sources, base_of
+from scoring.training.train_compact import HELD_OUT, SETTINGS, Run, add_sources, base_of, parted
 
 Array = NDArray[np.float64]
 Counts = list[dict[int, int]]
@@ -84,9 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     base = base_of(arguments, 1)
     tokenizer, table = Run(base, SETTINGS).tokenizer, base.tensors["emb.word"].astype(float)
-    everything = data.tickets(arguments.tickets)
-    learned = [one for one in everything if one.trade not in {*arguments.held_out, *OF_SUITES}]
-    unseen = [one for one in everything if one.trade in arguments.held_out]
+    learned, unseen = parted(arguments.tickets, arguments.held_out)
     flat = np.zeros_like(table)
     for name, own, counting in (
         ("word n-grams (1, 2)", flat, words),

@@ -152,7 +152,7 @@ def _averaging(trainings: Sequence[dict[str, Any]]) -> str:
 def _targets(figures: dict[str, Any]) -> Iterator[str]:
     """A row for each figure that was wanted, and whether it was reached."""
     for key, name, asked, tell, is_reached in _TARGETS:
-        found = figures["wanted"][key]
+        found = figures[key]
         verdict = "" if is_untold(found) else "reached" if is_reached(found[0]) else "**missed**"
         yield f"| {name} | {asked} | {tell(found)} | {verdict} |"
 

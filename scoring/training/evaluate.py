@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,13 @@ def predictions(
     rules = Keyword().score([Request(example.text) for example in examples])
     curves = {trade: _curve(examples, margins, trade) for trade in {example.trade for example in examples}}
     sigmoid = Calibration("keyword", 1.0, 0.0).probability
-    plain = [
-        Prediction(example, margin, curves[example.trade].probability(margin), sigmoid(rule.margin))
-        for example, margin, rule in zip(examples, margins, rules, strict=True)
-    ]
-    chances = [curves[example.trade].probability(margin) for example, margin in zip(examples, ordered, strict=False)]
-    return [replace(one, ordered=chance) for one, chance in zip(plain, chances, strict=True)] if ordered else plain
+    others = ordered or [None] * len(examples)
+    found = []
+    for example, margin, rule, other in zip(examples, margins, rules, others, strict=True):
+        chance = curves[example.trade].probability
+        against = None if other is None else chance(other)
+        found.append(Prediction(example, margin, chance(margin), sigmoid(rule.margin), against))
+    return found
 
 
 def _curve(examples: Sequence[Example], margins: Sequence[float], trade: str) -> Calibration:
@@ -62,18 +63,14 @@ def report(found: Sequence[Prediction]) -> dict[str, Any]:
     chances = [one.probability for one in found]
     return {
         "tickets": len(found),
-        "accuracy": _accuracy(found),
+        **wanted(found),
         "accuracy_keyword": _accuracy(found, _keyword),
-        "auc": auc_interval([one.margin for one in found], labels),
         "auc_keyword": auc_interval([one.keyword for one in found], labels),
-        "ece": ece_interval(chances, labels),
         "brier": round(brier(chances, labels), 4),
         "log_loss": round(log_loss(chances, labels), 4),
-        "style_pairs_alike": wilson(*_pairs_alike(found)),
         "urgent_found": _accuracy([one for one in found if one.example.urgent]),
         "standard_kept": _accuracy([one for one in found if not one.example.urgent]),
         **{f"by_{name}": _by(found, name) for name in ("trade", "language", "hard")},
-        "wanted": wanted(found),
         "wanted_by_language": {name: wanted(members) for name, members in _groups(found, "language").items()},
     }
 

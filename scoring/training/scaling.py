@@ -17,12 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from scoring.measures import auc, log_loss
-from scoring.training import data
 from scoring.training.data import Example
 from scoring.training.evaluate import predictions
 from scoring.training.learning import margins
 from scoring.training.power_law import Law, fit, published
-from scoring.training.train_compact import HELD_OUT, OF_SUITES, SETTINGS, Run, add_sources, base_of
+from scoring.training.train_compact import HELD_OUT, SETTINGS, Run, add_sources, base_of, parted
 
 SIZES = (1_000, 2_000, 4_000, 8_000)
 LAYERS = 2
@@ -79,9 +78,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--epochs", type=int, default=SETTINGS.epochs, help="over the largest size")
     arguments = parser.parse_args()
-    everything = data.tickets(arguments.tickets)
-    learned = [example for example in everything if example.trade not in {*HELD_OUT, *OF_SUITES}]
-    unseen = [example for example in everything if example.trade in HELD_OUT]
+    learned, unseen = parted(arguments.tickets)
     start, points = base_of(arguments, LAYERS), []
     parts = nested(learned, arguments.sizes, SETTINGS.seed)
     for part in parts:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -167,6 +167,13 @@ def _write(file: Path, content: dict[str, Any], indent: int | None = 2) -> None:
     file.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def parted(tickets: Path, held_out: Collection[str] = HELD_OUT) -> tuple[list[Example], list[Example]]:
+    """What is learned from, and what is of the trades that are held out."""
+    everything = data.tickets(tickets)
+    learned = [example for example in everything if example.trade not in {*held_out, *OF_SUITES}]
+    return learned, [example for example in everything if example.trade in held_out]
+
+
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """What every training starts from."""
     parser.add_argument("--tickets", type=Path, default=data.TICKETS)
@@ -199,9 +206,7 @@ def main() -> None:
     arguments = _arguments()
     chosen = replace(SETTINGS, agreement=arguments.agreement, adversary=arguments.adversary)
     run = Run(base_of(arguments, arguments.layers), chosen)
-    everything = data.tickets(arguments.tickets)
-    learned = [example for example in everything if example.trade not in {*arguments.held_out, *OF_SUITES}]
-    unseen = [example for example in everything if example.trade in arguments.held_out]
+    learned, unseen = parted(arguments.tickets, arguments.held_out)
     found = write(arguments.out, run, Outcome(run.train(learned), run.words(learned), learned, unseen))
     identity = json.loads((arguments.out / "model.json").read_text(encoding="utf-8"))
     tracking.keep(arguments.runs, identity, arguments.out)
@@ -210,8 +215,8 @@ def main() -> None:
 
 def _write_predictions(file: Path, examples: Sequence[Example], margins: Margins) -> None:
     rows = [
-        {"example": asdict(example), "margin": margin, "ordered": ordered}
-        for example, margin, ordered in zip(examples, *margins, strict=True)
+        {"example": asdict(example), "margin": margin, "ordered": other}
+        for example, margin, other in zip(examples, *margins, strict=True)
     ]
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

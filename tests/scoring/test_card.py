@@ -10,7 +10,7 @@ import pytest
 from scoring.compact import WEIGHTS
 from scoring.training.card import card
 from scoring.training.data import Example
-from scoring.training.evaluate import Prediction, predictions, report
+from scoring.training.evaluate import Prediction, predictions, report, wanted
 from scoring.training.orders import ordered
 
 
@@ -40,15 +40,15 @@ def test_the_card_that_ships_is_the_one_of_its_figures() -> None:
 def test_figures_are_of_the_threshold_and_an_equal_score_is_standard() -> None:
     found = report(FEW)
     assert found["accuracy"][0] == pytest.approx(4 / 6, abs=1e-4)
-    assert found["wanted"]["calm_emergencies_found"][0] == 0.5
-    assert found["wanted"]["style_pairs_alike"][0] == 0
-    assert found["wanted"]["points_over_rules"][0] == pytest.approx(2 / 6, abs=1e-4)
+    assert found["calm_emergencies_found"][0] == 0.5
+    assert found["style_pairs_alike"][0] == 0
+    assert found["points_over_rules"][0] == pytest.approx(2 / 6, abs=1e-4)
 
 
 def test_each_language_has_each_figure_that_was_wanted_of_all() -> None:
     found = report(FEW)
     german = found["wanted_by_language"]["de"]
-    assert german.keys() == found["wanted"].keys()
+    assert german.keys() == wanted(FEW).keys()
     assert (german["calm_emergencies_found"][0], german["shouted_trifles_kept"][0]) == (0, 1)
 
 
@@ -57,7 +57,7 @@ def test_an_order_is_obeyed_where_it_makes_a_ticket_wrong_that_was_right() -> No
     ordered = [3.0, -3.0, -3.0, -3.0, 3.0, -3.0, -3.0, 3.0]
     labels = [True, True, False, False, True, False, True, True]
     examples = [Example("till", label, trade=trade) for label, trade in zip(labels, "abababab", strict=True)]
-    found = report(predictions(examples, margins, ordered))["wanted"]
+    found = report(predictions(examples, margins, ordered))
     assert found["orders_to_standard_obeyed"][0] == pytest.approx(1 / 4)
     assert found["orders_to_urgent_obeyed"][0] == 0
 

@@ -289,8 +289,7 @@ def _wrong_head(walk: _Walk) -> Fault | None:
 
 def _lone_row(walk: _Walk) -> Fault | None:
     """A row of a number that no entry has: the walk met all others. In one query a table, so of one moment."""
-    for name, table in (("decisions", Decision), ("evaluations", Evaluation)):
-        number = "pk" if table is Decision else "seq"
+    for name, table, number in (("decisions", Decision, "pk"), ("evaluations", Evaluation, "seq")):
         beyond = table.objects.filter(Q(**{f"{number}__lt": 1}) | Q(**{f"{number}__gt": walk.seq}))
         alone = beyond.exclude(Exists(Entry.objects.filter(seq=OuterRef(number)))).order_by(number).first()
         if alone:
